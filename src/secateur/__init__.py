@@ -1,0 +1,94 @@
+"""Prune trained neural networks: a smaller file, a measured program, and the proof.
+
+    import secateur
+
+    result = secateur.prune(task, secateur.Recipe(sparsity=0.9), out="run")   # the whole job
+    masks = secateur.find_masks(model, recipe)                                # one shot
+    pruner = secateur.Pruner(model, recipe)                                   # in a loop of one's own
+    secateur.save(model, "model.sct", example_inputs=(x,))
+    network = secateur.load("model.sct")                                      # NumPy in, NumPy out
+
+Names are imported when they are first used: `import secateur` and `load` need no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from secateur.version import VERSION as __version__
+
+if TYPE_CHECKING:
+    from secateur.allocation import ErdosRenyi, GlobalRank, Uniform
+    from secateur.artifact.network import Network, load
+    from secateur.core.masks import Masks
+    from secateur.core.task import Calibration, Metric, Task
+    from secateur.criteria import Magnitude, Random, Taylor, Wanda
+    from secateur.errors import SecateurError
+    from secateur.export import save
+    from secateur.job import CURVE, Result, prune
+    from secateur.masking import find_masks
+    from secateur.patterns import Blocks, Elements, NofM
+    from secateur.pruner import Pruner
+    from secateur.recipe import Distillation, Recipe, Recovery
+    from secateur.schedules import Gradual, Iterative, OneShot
+
+_HOME = {
+    "secateur.allocation": ("ErdosRenyi", "GlobalRank", "Uniform"),
+    "secateur.artifact.network": ("Network", "load"),
+    "secateur.core.masks": ("Masks",),
+    "secateur.core.task": ("Calibration", "Metric", "Task"),
+    "secateur.criteria": ("Magnitude", "Random", "Taylor", "Wanda"),
+    "secateur.errors": ("SecateurError",),
+    "secateur.export": ("save",),
+    "secateur.job": ("CURVE", "Result", "prune"),
+    "secateur.masking": ("find_masks",),
+    "secateur.patterns": ("Blocks", "Elements", "NofM"),
+    "secateur.pruner": ("Pruner",),
+    "secateur.recipe": ("Distillation", "Recipe", "Recovery"),
+    "secateur.schedules": ("Gradual", "Iterative", "OneShot"),
+}
+_MODULE = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "CURVE",
+    "Blocks",
+    "Calibration",
+    "Distillation",
+    "Elements",
+    "ErdosRenyi",
+    "GlobalRank",
+    "Gradual",
+    "Iterative",
+    "Magnitude",
+    "Masks",
+    "Metric",
+    "Network",
+    "NofM",
+    "OneShot",
+    "Pruner",
+    "Random",
+    "Recipe",
+    "Recovery",
+    "Result",
+    "SecateurError",
+    "Task",
+    "Taylor",
+    "Uniform",
+    "Wanda",
+    "__version__",
+    "find_masks",
+    "load",
+    "prune",
+    "save",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name not in _MODULE:
+        raise AttributeError(f"module 'secateur' has no attribute {name!r}")
+    return getattr(import_module(_MODULE[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, for completion."""
+    return __all__

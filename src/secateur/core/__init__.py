@@ -1,0 +1,1 @@
+"""The words that every other part speaks: masks, groups, scores, tasks, metrics."""

@@ -1,0 +1,62 @@
+"""Which elements stay: boolean tensors by parameter name, True stays."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from secateur.errors import RecipeError
+
+
+@dataclass(frozen=True)
+class Masks:
+    """Masks by parameter name; `True` stays. Parameters without a mask are left alone."""
+
+    tensors: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tensors)
+
+    @property
+    def total(self) -> int:
+        """Elements that carry a mask."""
+        return sum(mask.numel() for mask in self.tensors.values())
+
+    @property
+    def removed(self) -> int:
+        """Elements that are gone."""
+        return sum(int((~mask).sum()) for mask in self.tensors.values())
+
+    @property
+    def sparsity(self) -> float:
+        """Removed fraction of the masked elements, 0 where nothing is masked."""
+        return self.removed / self.total if self.total else 0.0
+
+    def hash(self) -> str:
+        """SHA-256 of names, shapes and bits: equal masks on every rank and machine have equal hashes."""
+        digest = hashlib.sha256()
+        for name in sorted(self.tensors):
+            mask = self.tensors[name]
+            digest.update(f"{name}{tuple(mask.shape)}".encode())
+            digest.update(mask.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    @torch.no_grad()
+    def apply_(self, model: nn.Module) -> None:
+        """Set removed elements to +0.0 in place (not -0.0, which a product with the mask would give)."""
+        parameters = dict(model.named_parameters())
+        for name, mask in self.tensors.items():
+            if name not in parameters:
+                raise RecipeError(
+                    f"The masks name the parameter {name!r}, which this model does not have. "
+                    "Apply masks to the model they were found for, or to a copy of it."
+                )
+            parameters[name].masked_fill_(~mask, 0.0)
+
+    def hold_exactly(self, model: nn.Module) -> bool:
+        """Whether every removed element is exactly +0.0 in the model."""
+        parameters = dict(model.named_parameters())
+        gone = (parameters[name].detach()[~mask] for name, mask in self.tensors.items())
+        return all(bool((w == 0).all()) and not bool(torch.signbit(w).any()) for w in gone)

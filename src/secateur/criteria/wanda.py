@@ -1,0 +1,102 @@
+"""How much does this weight add to its layer's output, on real inputs?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from secateur.core.protocols import Scores
+from secateur.core.task import Calibration
+from secateur.errors import RecipeError
+
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+@dataclass(frozen=True)
+class Wanda:
+    """|weight| * L2 norm of the input feature it multiplies (Sun et al., arXiv 2306.11695, eq. 1).
+
+    The norm runs over all examples and positions: for a convolution, one per input channel. The paper
+    ranks within each output row of a linear layer; here the pattern and the allocation decide that.
+    """
+
+    def __call__(
+        self, model: nn.Module, parameters: Mapping[str, Tensor], data: Calibration | None
+    ) -> Scores:
+        """Scores from at most `data.limit` batches, in evaluation mode.
+
+        Raises:
+            RecipeError: there are no data, or a parameter is not the weight of a linear layer or a
+                convolution, so its inputs cannot be seen.
+        """
+        if data is None:
+            raise RecipeError(
+                "The criterion 'wanda' needs batches. Pass data=Calibration(batches, loss), or choose "
+                "'magnitude', which needs none."
+            )
+        layers = {name: _owner(model, name) for name in parameters}
+        squares = _input_squares(model, layers, data)
+        return {
+            name: weight.detach().abs() * _along_inputs(squares[name].sqrt(), layers[name], weight)
+            for name, weight in parameters.items()
+        }
+
+
+def _owner(model: nn.Module, name: str) -> nn.Module:
+    """The linear layer or convolution whose weight this is."""
+    path, _, leaf = name.rpartition(".")
+    module = model.get_submodule(path)
+    if leaf != "weight" or not isinstance(module, (nn.Linear, *CONVOLUTIONS)):
+        raise RecipeError(
+            f"The criterion 'wanda' cannot see the inputs of {name}, a parameter of "
+            f"{type(module).__name__}; it knows Linear and Conv. Leave it out with skip = [{name!r}], "
+            "or choose 'magnitude' or 'taylor'."
+        )
+    return module
+
+
+@torch.no_grad()
+def _input_squares(model: nn.Module, layers: Mapping[str, nn.Module], data: Calibration) -> dict[str, Tensor]:
+    """Sum of squares of each input feature, (in,) by parameter name."""
+    squares: dict[str, Tensor] = {}
+
+    def watch(name: str, module: nn.Module) -> Any:
+        def hook(_: nn.Module, args: tuple[Tensor, ...]) -> None:
+            x = args[0].detach()
+            if isinstance(module, CONVOLUTIONS):
+                unbatched = x.dim() == len(module.kernel_size) + 1
+                x = (x[None] if unbatched else x).movedim(1, -1)
+            total = x.reshape(-1, x.shape[-1]).square().sum(dim=0)
+            squares[name] = squares[name] + total if name in squares else total
+
+        return module.register_forward_pre_hook(hook)
+
+    handles = [watch(name, module) for name, module in layers.items()]
+    training = model.training
+    model.eval()
+    try:
+        for batch in islice(data.batches(), data.limit):
+            data.loss(model, batch)
+    finally:
+        model.train(training)
+        for handle in handles:
+            handle.remove()
+    unseen = [name for name in layers if name not in squares]
+    if unseen:
+        raise RecipeError(
+            f"The criterion 'wanda' saw no input of {', '.join(unseen)}: the layer was not called on "
+            f"any of the calibration batches. Leave it out with skip = {unseen}."
+        )
+    return squares
+
+
+def _along_inputs(norm: Tensor, layer: nn.Module, weight: Tensor) -> Tensor:
+    """Norms (in,) in a shape that multiplies the weight (out, in / groups, *kernel)."""
+    if not isinstance(layer, CONVOLUTIONS):
+        return norm
+    per_group = norm.reshape(layer.groups, 1, -1)
+    rows = per_group.expand(-1, weight.shape[0] // layer.groups, -1).reshape(weight.shape[:2])
+    return rows.reshape(*weight.shape[:2], *[1] * (weight.dim() - 2))

@@ -1,0 +1,101 @@
+"""How does a trained network become a file?"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from secateur.artifact import container, network
+from secateur.artifact.pack import pack
+from secateur.errors import ExportError
+from secateur.files import write_atomically
+from secateur.graph.trace import trace
+
+TOLERANCE = 1e-3  # relative to the largest output; fp32 kernels differ by about 1e-6
+
+
+def save(
+    model: nn.Module,
+    path: str | Path,
+    *,
+    example_inputs: tuple[Tensor, ...],
+    metadata: Mapping[str, Any] | None = None,
+) -> float:
+    """Write a network as `.sct`: its ONNX graph and its weights, small, checked, without pickle.
+
+    Args:
+        model: any network that `torch.onnx.export(dynamo=True)` accepts.
+        path: of the file, by custom ending in `.sct`.
+        example_inputs: positional inputs of one forward call; the first axis of each is the batch.
+        metadata: anything that JSON can hold, for instance the recipe.
+
+    Returns:
+        The largest difference between the network's outputs and the saved file's on the example.
+
+    Raises:
+        ExportError: the network cannot be exported, or the file answers something else.
+        OutputError: the file cannot be written.
+    """
+    path = Path(path)
+    write_graph(trace(model, example_inputs), path, metadata or {})
+    return max_abs_diff(model, network.load(path), example_inputs)
+
+
+def write_graph(graph: onnx_ir.Model, path: Path, metadata: Mapping[str, Any]) -> None:
+    """Write a graph with its weights as `.sct`."""
+    packed = pack(graph)
+    container.write(path, packed.graph, packed.tensors, metadata)
+
+
+def save_state(model: nn.Module, path: Path) -> None:
+    """Write all parameters and buffers as safetensors: the file that a dense network is shipped as."""
+    from safetensors.torch import save as to_bytes
+
+    state = {name: t.detach().cpu().contiguous() for name, t in _unshared(model).items()}
+    write_atomically(path, to_bytes(state))
+
+
+def max_abs_diff(model: nn.Module, saved: network.Network, inputs: tuple[Tensor, ...]) -> float:
+    """Largest difference between the network's outputs and the saved file's.
+
+    Raises:
+        ExportError: it is more than rounding explains, so the file is not this network.
+    """
+    training = model.training
+    model.eval()
+    with torch.no_grad():
+        expected = torch.utils._pytree.tree_leaves(model(*inputs))
+    model.train(training)
+    answers = saved(*[x.detach().cpu().numpy() for x in inputs])
+    answers = answers if isinstance(answers, tuple) else (answers,)
+    wanted = [x.detach().cpu().numpy() for x in expected if isinstance(x, Tensor)]
+    diff = max((_diff(a, b) for a, b in zip(wanted, answers, strict=True)), default=0.0)
+    scale = max((float(np.abs(a).max(initial=0)) for a in wanted), default=0.0)
+    if not diff <= TOLERANCE * max(scale, 1.0):
+        raise ExportError(
+            f"The exported network answers differently from PyTorch: by {diff:.3g} on outputs of up to "
+            f"{scale:.3g}. Expected at most {TOLERANCE:g} of that. Look for operations that depend on "
+            "training mode, on random numbers or on Python state in forward()."
+        )
+    return diff
+
+
+def _diff(a: NDArray[Any], b: NDArray[Any]) -> float:
+    return float(np.abs(a.astype(np.float64) - b.astype(np.float64)).max(initial=0))
+
+
+def _unshared(model: nn.Module) -> dict[str, Tensor]:
+    """The state with tied tensors once, under their first name; safetensors refuses shared memory."""
+    seen: set[tuple[int, tuple[int, ...]]] = set()
+    state: dict[str, Tensor] = {}
+    for name, tensor in model.state_dict().items():
+        key = (tensor.data_ptr(), tuple(tensor.shape))
+        if tensor.numel() == 0 or key not in seen:
+            state[name] = tensor
+            seen.add(key)
+    return state

@@ -1,0 +1,53 @@
+"""How is a file written so that it is either whole or not there?"""
+
+import contextlib
+import errno
+import os
+import secrets
+from pathlib import Path
+
+from secateur.errors import OutputError
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+NO_FOLDER = {errno.ENOENT, errno.ENOTDIR}
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write `data` to `path`: readers see the old file or the new one, never a part.
+
+    Whatever stops it (a full disk, Ctrl-C), the file that was there stays and nothing else is left.
+
+    Raises:
+        OutputError: the file cannot be written; the message says why in plain words.
+    """
+    target = Path(os.path.realpath(path))  # a link stays a link; what it points to is replaced
+    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")  # a rename needs the same disk
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # else a power cut could leave the new name on an empty file
+        temporary.replace(target)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError):
+            raise OutputError(_explain(error, target, len(data))) from error
+        raise
+
+
+def _explain(error: OSError, target: Path, size: int) -> str:
+    what = f"{target} could not be written: "
+    if error.errno in NO_ROOM:
+        return (
+            f"{what}there is no room for its {size:,} bytes (disk full, or over a quota or a limit). "
+            "Nothing was left behind. Free some space, or write to another disk."
+        )
+    if error.errno in NOT_ALLOWED:
+        return f"{what}no permission. Make {target.parent} writable, or write to another folder."
+    if error.errno in NO_FOLDER:
+        return f"{what}there is no folder {target.parent}. Make it first, or check the spelling."
+    if error.errno == errno.EISDIR:
+        return f"{what}this is a folder. Name a file in it, for example {target / 'model.sct'}."
+    return f"{what}{error.strerror or error}. Try another folder or another name."

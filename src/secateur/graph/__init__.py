@@ -1,0 +1,1 @@
+"""What does the network look like: its weights, and its ONNX graph."""

@@ -1,0 +1,106 @@
+"""What is the network as one ONNX graph, with PyTorch's parameter names?"""
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import onnx_ir
+import torch
+from torch import Tensor, nn
+
+from secateur.errors import ExportError
+
+
+def trace(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> onnx_ir.Model:
+    """Export with `torch.onnx.export(dynamo=True, optimize=False)`, which keeps every parameter's name.
+
+    The first axis of the inputs stays free where the network allows any batch size; where it does not,
+    the graph has the batch size of the example.
+
+    Raises:
+        ExportError: the example input does not run, or PyTorch cannot export the network.
+    """
+    training = model.training
+    model.eval()
+    try:
+        inputs = _batch_of_two(model, example_inputs)
+        if inputs is not None:
+            dynamic = tuple({0: torch.export.Dim.DYNAMIC} for _ in inputs)
+            with contextlib.suppress(Exception):  # the network fixes its batch size: export that instead
+                return _export(model, inputs, dynamic)
+        return _export(model, example_inputs, None)
+    except Exception as error:
+        reason = str(error).strip().splitlines()
+        raise ExportError(
+            f"{type(model).__name__} cannot be exported to ONNX: {reason[0] if reason else type(error)}. "
+            "secateur needs a network that torch.onnx.export(model, example_inputs, dynamo=True) accepts."
+        ) from error
+    finally:
+        model.train(training)
+
+
+def with_weights_of(graph: onnx_ir.Model, model: nn.Module) -> onnx_ir.Model:
+    """The same graph with the parameters and buffers of another network of the same architecture."""
+    state = model.state_dict(keep_vars=False)
+    copy = onnx_ir.from_proto(onnx_ir.to_proto(graph))
+    for name, value in copy.graph.initializers.items():
+        if name in state:
+            value.const_value = onnx_ir.tensor(_numpy(state[name]), name=name)
+    return copy
+
+
+def _numpy(tensor: Tensor) -> Any:
+    return tensor.detach().cpu().contiguous().numpy()
+
+
+def _batch_of_two(model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+    """The example twice along the first axis, or None where the outputs do not follow.
+
+    Twice, because an axis of 1 would be traced as a constant.
+    """
+    if any(x.dim() == 0 for x in inputs):
+        return None
+    with torch.no_grad():
+        single = _tensors(model(*inputs))
+        doubled = tuple(torch.cat([x, x]) for x in inputs)
+        try:
+            outputs = _tensors(model(*doubled))
+        except (RuntimeError, ValueError, IndexError):
+            return None
+    follows = all(
+        a.dim() > 0 and b.dim() == a.dim() and b.shape[0] == 2 * a.shape[0]
+        for a, b in zip(single, outputs, strict=True)
+    )
+    return doubled if follows else None
+
+
+def _tensors(outputs: Any) -> list[Tensor]:
+    """The tensors of a network's outputs, in order."""
+    leaves = torch.utils._pytree.tree_leaves(outputs)
+    return [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+
+
+def _export(model: nn.Module, inputs: tuple[Tensor, ...], dynamic: Any) -> onnx_ir.Model:
+    with _quiet():
+        program = torch.onnx.export(
+            model, inputs, dynamo=True, optimize=False, verbose=False, dynamic_shapes=dynamic
+        )
+    assert program is not None, "torch.onnx.export(dynamo=True) without a file answers a program"
+    return program.model
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter talks of its own inner life; what matters reaches the user as an ExportError."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,68 @@
+"""Which parameters may a recipe prune?"""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+import torch
+from torch import nn
+
+from secateur.errors import NumericalError, RecipeError, did_you_mean
+
+
+def prunable(
+    model: nn.Module, only: Sequence[str] = ("*",), skip: Sequence[str] = ()
+) -> dict[str, nn.Parameter]:
+    """Parameters with two or more axes whose names match `only` and not `skip`, in model order.
+
+    Biases and normalisation scales have one axis: they are few and matter much, so they always stay.
+    Tied weights appear once, under their first name.
+
+    Args:
+        model: any module.
+        only: shell-style patterns, for instance `("features.*",)`; `"*"` also matches dots.
+        skip: shell-style patterns of parameters to leave out, for instance `("head.weight",)`.
+
+    Raises:
+        RecipeError: a pattern matches no such parameter, or nothing is left to prune.
+    """
+    weights = {
+        name: parameter
+        for name, parameter in model.named_parameters()
+        if parameter.dim() >= 2 and parameter.is_floating_point() and parameter.numel() > 0
+    }
+    for field, patterns in (("only", only), ("skip", skip)):
+        for pattern in patterns:
+            if pattern != "*" and not any(fnmatchcase(name, pattern) for name in weights):
+                raise RecipeError(
+                    f"{field} = {pattern!r} matches no weight of the network."
+                    f"{did_you_mean(pattern, weights)} It has: {_listed(list(weights))}."
+                )
+    chosen = {
+        name: parameter
+        for name, parameter in weights.items()
+        if any(fnmatchcase(name, pattern) for pattern in only)
+        and not any(fnmatchcase(name, pattern) for pattern in skip)
+    }
+    if not chosen:
+        raise RecipeError(
+            f"No weight is left to prune: only = {list(only)}, skip = {list(skip)}, and the network's "
+            f"weights with two or more axes are: {_listed(list(weights)) or 'none'}."
+        )
+    return chosen
+
+
+def check_finite(model: nn.Module) -> None:
+    """Refuse NaN and infinity in parameters and buffers; scores of such a network mean nothing."""
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            bad = int((~torch.isfinite(tensor)).sum())
+            raise NumericalError(
+                f"{name} holds {bad} NaN or infinite values of {tensor.numel()}. Expected finite "
+                "weights: load a checkpoint from before the training diverged."
+            )
+
+
+def _listed(names: list[str], most: int = 12) -> str:
+    """The names, or the first of them and how many more."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

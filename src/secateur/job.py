@@ -1,0 +1,180 @@
+"""How is the whole job done: prune, recover, save, measure, prove?"""
+
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from secateur import stages, version
+from secateur.core.masks import Masks
+from secateur.core.task import Task
+from secateur.errors import RecipeError
+from secateur.export import save_state
+from secateur.masking import plan
+from secateur.measure import machine
+from secateur.recipe import Recipe
+from secateur.recovery.progress import Progress, Silent
+from secateur.report import candidates, collect, files
+from secateur.report.candidates import Candidate
+from secateur.report.schema import SCHEMA, CurvePoint, MetricInfo, Missing, Report
+from secateur.report.verdict import verdict
+from secateur.run_folder import RunFolder, claim
+from secateur.stages import Trained
+from secateur.tasks import check_task
+
+NO_WIDTH = Missing(missing="the task has no narrow(width) method that makes a narrower network")
+CURVE = (2.0, 4.0, 8.0, 16.0, 32.0)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run gives.
+
+    Attributes:
+        model: the pruned network, recovered, in evaluation mode; the task's own model is untouched.
+        masks: which elements stay.
+        report: the contents of report.json.
+        folder: where the files lie, None where no `out` was given.
+    """
+
+    model: nn.Module
+    masks: Masks
+    report: Report
+    folder: Path | None
+
+
+def prune(
+    task: Task,
+    recipe: Recipe | None = None,
+    *,
+    out: str | Path | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    overwrite: bool = False,
+    curve: Sequence[float] = (),
+    progress: Progress | None = None,
+) -> Result:
+    """Prune the task's network, recover it, save it small, and prove all that against baselines.
+
+    Args:
+        task: the trained network, its data, loss and yardstick; see `Task`.
+        recipe: what to remove and how to recover; 90 % by default.
+        out: folder for the files and the report; without it they are measured and thrown away.
+        seed: of everything that is drawn.
+        resume: go on with an interrupted run in `out`, to the same bits.
+        overwrite: delete an earlier run in `out` first.
+        curve: factors of fewer weights to try as well, for the trade-off curve, such as `CURVE`.
+        progress: is told what happens, and can stop the run.
+
+    Raises:
+        SecateurError: one of its kinds, see `secateur.errors`; nothing is left half-written.
+    """
+    recipe = recipe or Recipe()
+    task = check_task(task)
+    _check_goals(task, recipe, curve)
+    with ExitStack() as stack:
+        keep = out is not None
+        path = Path(out) if out is not None else Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder = claim(path, recipe, seed, type(task).__name__, resume=resume, overwrite=overwrite)
+        job = _Job(task, recipe, seed, folder, progress or Silent())
+        report = job.run(curve)
+        files.write_json(report, folder.path)
+        files.write_html(report, folder.path)
+        pruned = job.trained["pruned"]
+        return Result(pruned.model, pruned.training.masks, report, folder.path if keep else None)
+
+
+def _check_goals(task: Task, recipe: Recipe, curve: Sequence[float]) -> None:
+    """Refuse what cannot be reached before hours of training, not after."""
+    plan(task.model, recipe)
+    for factor in curve:
+        if factor < 1:
+            raise RecipeError(f"curve factor {factor:g}: expected 1 or more times fewer weights.")
+        plan(task.model, recipe.with_sparsity(1 - 1 / factor))
+
+
+class _Job:
+    """The stages of one run, in order, and what they left."""
+
+    def __init__(self, task: Task, recipe: Recipe, seed: int, folder: RunFolder, progress: Progress) -> None:
+        self.task, self.recipe, self.seed = task, recipe, seed
+        self.folder, self.progress = folder, progress
+        self.trained: dict[str, Trained] = {}
+        self.started = time.perf_counter()
+
+    def run(self, curve: Sequence[float]) -> Report:
+        """Train everything, write the files, measure, and put the report together."""
+        dense = candidates.dense(self.task, self.folder)
+        pruned = self._train(stages.pruned(self.task, self.recipe), dense, self.folder.file("model.sct"))
+        save_state(pruned.model, self.folder.file("pruned.safetensors"))
+        control = self._train(stages.dense_control(self.task, self.recipe), dense, "safetensors")
+        chance = self._train(stages.random_baseline(self.task, self.recipe, self.seed), dense, "sct")
+        size = pruned.file.stat().st_size
+        small_stage = stages.small_dense_baseline(self.task, self.recipe, size, self.seed)
+        small = self._train(small_stage, dense, "safetensors") if small_stage else None
+        points = [
+            collect.curve_point(self._train(stages.curve_point(self.task, self.recipe, f), dense, "sct"))
+            for f in curve
+        ]
+        compared = [dense, control, pruned, chance, *([small] if small else [])]
+        return self._report(compared, points)
+
+    def _train(self, stage: stages.Stage, dense: Candidate, file: Path | str) -> Candidate:
+        """One stage, trained and saved; a file given by its ending goes to the work folder."""
+        self.trained[stage.name] = stages.run(stage, self.task, self.seed, self.folder.work, self.progress)
+        path = file if isinstance(file, Path) else self.folder.work / f"{stage.name}.{file}"
+        return candidates.of_stage(self.trained[stage.name], self.task, dense, path)
+
+    def _report(self, compared: Sequence[Candidate], points: list[CurvePoint]) -> Report:
+        self.progress.note("measuring latency")
+        times = collect.latencies(compared)
+        entries = {c.name: collect.entry(c, self.recipe, times[c.name]) for c in compared}
+        pruned = next(c for c in compared if c.name == "pruned")
+        report = Report(
+            schema=SCHEMA,
+            secateur=version.VERSION,
+            task=type(self.task).__name__,
+            metric=self._metric_info(pruned),
+            dense=entries["dense"],
+            dense_control=entries["dense_control"],
+            pruned=entries["pruned"],
+            random_baseline=entries["random_baseline"],
+            small_dense_baseline=entries.get("small_dense_baseline", NO_WIDTH),
+            ratios=collect.ratios(
+                entries["dense"], entries["pruned"], candidates.dense_sct_bytes(compared[0], self.folder)
+            ),
+            layers=collect.layers(pruned),
+            certificates=collect.certificates(pruned, self.task),
+            history={name: collect.history(trained) for name, trained in self.trained.items()},
+            curve=points or Missing(missing="not asked for: --curve, or prune(..., curve=CURVE)"),
+            verdict=[],
+            files={
+                "artifact": "model.sct",
+                "pruned": "pruned.safetensors",
+                "dense": "dense.safetensors",
+                "recipe": "recipe.toml",
+            },
+            recipe=self.recipe.to_dict(),
+            recipe_fingerprint=self.recipe.fingerprint,
+            seed=self.seed,
+            machine={**machine.describe()},
+            seconds={name: trained.seconds for name, trained in self.trained.items()},
+        )
+        report["seconds"]["total"] = time.perf_counter() - self.started
+        wanted = self.recipe.recovery.distillation.weight > 0 and self.recipe.recovery.steps > 0
+        taught = self.trained["pruned"].training.taught
+        report["verdict"] = verdict(report, taught=taught, wanted_teacher=wanted)
+        return report
+
+    def _metric_info(self, pruned: Candidate) -> MetricInfo:
+        metric = pruned.metric
+        return MetricInfo(
+            name=metric.name,
+            higher_is_better=metric.higher_is_better,
+            kind=metric.kind,
+            checkpoint_chosen_on="validate" if hasattr(self.task, "validate") else "evaluate",
+        )

@@ -1,0 +1,120 @@
+"""What exactly is timed: one forward call of a network in a runtime.
+
+Both functions answer a call without arguments for `secateur.measure.latency.time_calls`.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from secateur.errors import ArtifactError, ExportError, SecateurError
+
+if TYPE_CHECKING:
+    import torch
+
+FLOATS = {"float16": "float16", "float": "float32", "double": "float64"}
+INTEGERS = {"bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
+
+
+def onnx_call(onnx: bytes | Path, *, threads: int, batch: int, seed: int = 0) -> Callable[[], object]:
+    """A forward call in ONNX Runtime on random inputs.
+
+    Args:
+        onnx: the model, as bytes or as a file.
+        threads: for one operator; operators run one after the other.
+        batch: size of the first axis of every input, where the model leaves it open.
+        seed: of the random inputs.
+    """
+    session = _session(onnx, threads)
+    random = np.random.default_rng(seed)
+    feeds = {
+        node.name: _random_input(node.type, _shape(node.name, node.shape, batch), random)
+        for node in session.get_inputs()
+    }
+    try:
+        session.run(None, feeds)
+    except Exception as error:  # ONNX Runtime's errors have no common class of their own
+        shapes = ", ".join(f"{name} {list(value.shape)}" for name, value in feeds.items())
+        raise ExportError(
+            f"ONNX Runtime opens the model but cannot run it on random inputs ({shapes}): {error}. "
+            "Expected a model whose inputs may hold any values of their type."
+        ) from error
+    return lambda: session.run(None, feeds)
+
+
+def torch_call(
+    module: "torch.nn.Module", inputs: "Sequence[torch.Tensor]", *, threads: int
+) -> Callable[[], object]:
+    """A forward call in PyTorch, eager, without gradients.
+
+    The module is set to evaluation mode, and the whole process to `threads` threads: PyTorch keeps
+    that number once per process.
+    """
+    import torch
+
+    torch.set_num_threads(threads)
+    module.eval()
+
+    @torch.inference_mode()
+    def call() -> object:
+        return module(*inputs)
+
+    return call
+
+
+def _session(onnx: bytes | Path, threads: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 3  # errors only; they are raised as well
+    # Idle threads of one session spin for some 30 ms and take the cores from the next session: with
+    # two threads, interleaved calls were seen to take 2 to 5 times as long as calls of one session.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    try:
+        return onnxruntime.InferenceSession(
+            onnx if isinstance(onnx, bytes) else str(onnx),
+            options,
+            providers=["CPUExecutionProvider"],
+        )
+    except Exception as error:  # ONNX Runtime's errors have no common class of their own
+        raise ArtifactError(
+            f"ONNX Runtime cannot open {'the model' if isinstance(onnx, bytes) else onnx}: {error}. "
+            "Expected a valid ONNX model with operators that this version knows."
+        ) from error
+
+
+def _shape(name: str, declared: Sequence[int | str | None], batch: int) -> list[int]:
+    """The declared shape with the batch filled in."""
+    first, rest = declared[:1], declared[1:]
+    for axis, size in enumerate(rest, start=1):
+        if not isinstance(size, int):
+            raise SecateurError(
+                f"The input {name!r} has the shape {list(declared)}, whose axis {axis} is open, so "
+                "there is no one size to time. Only the first axis, the batch, may be open: export "
+                "the model with the size that matters to you, as in example_inputs."
+            )
+    if first and isinstance(first[0], int) and first[0] != batch:
+        raise SecateurError(
+            f"The input {name!r} has the shape {list(declared)}, with a fixed batch of {first[0]}, "
+            f"but a batch of {batch} was asked for. Say --batch {first[0]}, or export the model "
+            "with an open first axis."
+        )
+    return [batch for _ in first] + [size for size in rest if isinstance(size, int)]
+
+
+def _random_input(onnx_type: str, shape: list[int], random: np.random.Generator) -> Any:
+    """Normal floats; 0 or 1 for integers, which are valid indices of any table with two rows."""
+    kind = onnx_type.removeprefix("tensor(").removesuffix(")")
+    if kind in FLOATS:
+        return random.standard_normal(shape).astype(FLOATS[kind])
+    if kind in INTEGERS:
+        return random.integers(0, 2, shape).astype(kind)
+    raise SecateurError(
+        f"The model has an input of type {onnx_type}, for which there are no sensible random values. "
+        "Expected tensors of floats, integers or booleans."
+    )

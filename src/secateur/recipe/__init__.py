@@ -1,0 +1,6 @@
+"""What does the user ask for? One frozen recipe, in Python or in TOML."""
+
+from secateur.recipe.options import Distillation, Recovery
+from secateur.recipe.recipe import Recipe
+
+__all__ = ["Distillation", "Recipe", "Recovery"]

@@ -1,0 +1,76 @@
+"""How is the accuracy brought back? The options of recovery training."""
+
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from secateur.errors import RecipeError, did_you_mean
+
+Optimizer = Literal["adam", "adamw", "sgd"]
+Decay = Literal["cosine", "constant"]
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """Learning from the dense original (Hinton et al., arXiv 1503.02531).
+
+    loss = (1 - weight) * task loss + weight * distance to the original's outputs. The distance is
+    temperature^2 * KL divergence of softened class probabilities where the metric is a proportion, and
+    the mean squared error, in units of the original's variance, elsewhere.
+    """
+
+    weight: float = 0.5  # 0 turns it off
+    temperature: float = 4.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.weight <= 1:
+            raise RecipeError(f"distillation weight = {self.weight}: expected 0 (off) to 1.")
+        if not self.temperature > 0:
+            raise RecipeError(f"distillation temperature = {self.temperature}: expected above 0.")
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """Training under the masks.
+
+    Attributes:
+        steps: optimizer steps; 0 prunes without recovery.
+        optimizer: "adam", "adamw" or "sgd".
+        learning_rate: at the start (of each round, where weights rewind).
+        decay: of the learning rate: "cosine" down to 0, or "constant".
+        momentum: of "sgd".
+        weight_decay: of every optimizer.
+        distillation: how much the dense original teaches.
+        evaluate_every: steps between evaluations; the best network at full sparsity is kept.
+        checkpoint_every: steps between checkpoints on disk.
+        batchnorm_batches: batches that re-estimate BatchNorm statistics at the end; 0 leaves them.
+    """
+
+    steps: int = 1000
+    optimizer: Optimizer = "adam"
+    learning_rate: float = 1e-3
+    decay: Decay = "cosine"
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    distillation: Distillation = field(default_factory=Distillation)
+    evaluate_every: int = 100
+    checkpoint_every: int = 100
+    batchnorm_batches: int = 20
+
+    def __post_init__(self) -> None:
+        for name, low in (("steps", 0), ("evaluate_every", 1), ("checkpoint_every", 1)):
+            if getattr(self, name) < low:
+                raise RecipeError(f"{name} = {getattr(self, name)}: expected at least {low}.")
+        if self.batchnorm_batches < 0:
+            raise RecipeError(f"batchnorm_batches = {self.batchnorm_batches}: expected 0 or more.")
+        if not self.learning_rate > 0:
+            raise RecipeError(f"learning_rate = {self.learning_rate}: expected above 0.")
+        if not 0 <= self.momentum < 1:
+            raise RecipeError(f"momentum = {self.momentum}: expected 0 up to, not including, 1.")
+        if self.weight_decay < 0:
+            raise RecipeError(f"weight_decay = {self.weight_decay}: expected 0 or more.")
+        for name, known in (("optimizer", get_args(Optimizer)), ("decay", get_args(Decay))):
+            value = getattr(self, name)
+            if value not in known:
+                raise RecipeError(
+                    f"{name} = {value!r} is unknown.{did_you_mean(value, known)} Known: {', '.join(known)}."
+                )

@@ -1,0 +1,94 @@
+"""The four answers that pruning needs, and how to recover."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from secateur.allocation import GlobalRank
+from secateur.core.protocols import Allocation, Criterion, Pattern, Schedule
+from secateur.criteria import Magnitude
+from secateur.errors import RecipeError
+from secateur.patterns import Elements
+from secateur.recipe.options import Recovery
+from secateur.schedules import Gradual
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to remove and how to recover; immutable, so that a run can be named by its fingerprint.
+
+    Attributes:
+        sparsity: fraction removed of what `measure` counts, in [0, 1).
+        criterion: how important is each weight?
+        pattern: in which shape do weights go?
+        allocation: how much goes where?
+        schedule: when?
+        measure: "weights" counts the weights that the recipe may touch, "parameters" all parameters of
+            the network, biases and skipped layers included.
+        only: shell-style name patterns of weights that may be pruned.
+        skip: shell-style name patterns of weights that stay dense.
+        floor: fraction of every weight tensor that stays at least; one unit always does.
+        recovery: training under the masks.
+
+    Raises:
+        RecipeError: a value is impossible, alone or together with another.
+    """
+
+    sparsity: float = 0.9
+    criterion: Criterion = field(default_factory=Magnitude)
+    pattern: Pattern = field(default_factory=Elements)
+    allocation: Allocation = field(default_factory=GlobalRank)
+    schedule: Schedule = field(default_factory=Gradual)
+    measure: Literal["weights", "parameters"] = "weights"
+    only: tuple[str, ...] = ("*",)
+    skip: tuple[str, ...] = ()
+    floor: float = 0.005
+    recovery: Recovery = field(default_factory=Recovery)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.sparsity < 1:
+            raise RecipeError(
+                f"sparsity = {self.sparsity}: expected 0 up to, not including, 1. It is the fraction "
+                "that is removed: 0.9 removes 90 %."
+            )
+        if not 0 <= self.floor < 1:
+            raise RecipeError(f"floor = {self.floor}: expected 0 up to, not including, 1.")
+        if self.measure not in ("weights", "parameters"):
+            raise RecipeError(f"measure = {self.measure!r} is unknown. Known: 'weights', 'parameters'.")
+        ceiling = self.pattern.ceiling
+        if self.sparsity and ceiling < 1 and abs(self.sparsity - ceiling) > 1e-9:
+            raise RecipeError(
+                f"{self.pattern} removes exactly {100 * ceiling:g} %, and the recipe asks for "
+                f"{100 * self.sparsity:g} %. Set sparsity = {ceiling:g}, or choose another pattern."
+            )
+        if ceiling < 1 and self.measure != "weights":
+            raise RecipeError(f"{self.pattern} fixes the sparsity of its weights: use measure = 'weights'.")
+        self._check_schedule()
+
+    def _check_schedule(self) -> None:
+        """A schedule must come to the whole goal within the steps that the recipe gives it."""
+        steps = self.recovery.steps
+        due = [self.schedule(step, steps) for step in range(steps)]
+        if steps and 1.0 not in due:
+            most = max((d for d in due if d is not None), default=0.0)
+            raise RecipeError(
+                f"{self.schedule} comes to {100 * most:.0f} % of the goal within {steps} recovery "
+                "steps. Give more steps, or a schedule that ends earlier."
+            )
+
+    def with_sparsity(self, sparsity: float) -> "Recipe":
+        """The same recipe with another goal."""
+        return replace(self, sparsity=sparsity)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, the tables of the TOML form."""
+        from secateur.recipe.plain import to_dict
+
+        return to_dict(self)
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that name this recipe: equal recipes, equal fingerprints."""
+        text = json.dumps(self.to_dict(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

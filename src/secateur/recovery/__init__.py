@@ -1,0 +1,1 @@
+"""How is the accuracy brought back? Training under the masks, checkpoints, distillation."""

@@ -1,0 +1,65 @@
+"""Which batch comes next, also after a resume?"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from secateur.core.task import Task
+from secateur.errors import TaskError
+from secateur.recovery import randomness
+
+
+class Batches:
+    """The task's epochs, one after another, drawn from a random stream of their own.
+
+    Shuffling and augmentation see generators that nothing else draws from, so the batches depend on the
+    seed and the position alone: a resumed run skips to its place and goes on with the same ones.
+    """
+
+    def __init__(self, task: Task, seed: int) -> None:
+        with randomness.preserved():
+            randomness.seed_everything(seed)
+            self._random = randomness.get_state()
+        self._task = task
+        self._epoch_start = self._random
+        self._position = 0
+        self._epoch: Iterator[Any] | None = None
+
+    def __next__(self) -> Any:
+        """The next batch; a new epoch begins where one ends.
+
+        Raises:
+            TaskError: the task yields no batch at all.
+        """
+        outside = randomness.get_state()
+        randomness.set_state(self._random)
+        try:
+            batch = self._draw()
+            self._random = randomness.get_state()
+        finally:
+            randomness.set_state(outside)
+        self._position += 1
+        return batch
+
+    def _draw(self) -> Any:
+        if self._epoch is not None:
+            for batch in self._epoch:
+                return batch
+        self._epoch_start = randomness.get_state()
+        self._position = 0
+        self._epoch = iter(self._task.batches())
+        for batch in self._epoch:
+            return batch
+        raise TaskError("batches() yielded nothing. Expected at least one training batch per call.")
+
+    def state_dict(self) -> dict[str, Any]:
+        """The random state at the start of the epoch, and how many batches of it have been drawn."""
+        return {"epoch_start": self._epoch_start, "position": self._position}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Begin the saved epoch again and skip to the saved position."""
+        self._random = state["epoch_start"]
+        self._epoch_start = state["epoch_start"]
+        self._epoch = None
+        self._position = 0
+        for _ in range(state["position"]):
+            next(self)

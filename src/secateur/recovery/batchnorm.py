@@ -1,0 +1,35 @@
+"""Do the BatchNorm statistics fit the pruned network?"""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from secateur.core.task import Task
+
+_Norm = nn.modules.batchnorm._BatchNorm
+
+
+@torch.no_grad()
+def reestimate_(model: nn.Module, task: Task, batches: list[Any]) -> bool:
+    """Replace running mean and variance by their plain averages over these batches.
+
+    Pruning shifts the activations that the statistics were gathered on (arXiv 1911.09817 shows how much
+    that costs). Returns whether the model has such statistics at all. Dropout stays off.
+    """
+    norms = [m for m in model.modules() if isinstance(m, _Norm) and m.track_running_stats]
+    if not norms or not batches:
+        return False
+    momenta = [norm.momentum for norm in norms]
+    training = model.training
+    model.eval()
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a cumulative average, see torch's BatchNorm
+        norm.train()
+    for batch in batches:
+        task.loss(model, batch)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    model.train(training)
+    return True

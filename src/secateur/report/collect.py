@@ -1,0 +1,184 @@
+"""What are the numbers of a run? Every one is read from a file, a clock or an evaluation."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import cast
+
+import numpy as np
+import onnx_ir
+import onnxruntime
+import torch
+from torch import nn
+
+from secateur.artifact import container, inspect
+from secateur.artifact.network import Network, load
+from secateur.core.masks import Masks
+from secateur.core.task import Metric, Task
+from secateur.errors import SecateurError
+from secateur.export import max_abs_diff
+from secateur.graph.weights import prunable
+from secateur.measure.latency import time_calls
+from secateur.measure.runtimes import onnx_call
+from secateur.recipe import Recipe
+from secateur.report.candidates import Candidate, onnx_bytes
+from secateur.report.schema import (
+    Certificates,
+    CurvePoint,
+    Entry,
+    HistoryPoint,
+    Latency,
+    Layer,
+    Missing,
+    Ratios,
+    is_missing,
+)
+from secateur.stages import Trained
+
+THREADS = 1  # one thread is what a phone or a server under load gives one request
+
+
+def latencies(candidates: Sequence[Candidate]) -> dict[str, Latency | Missing]:
+    """Milliseconds of each network in ONNX Runtime, measured in turn so that drift hits all alike."""
+    batch = _batch(candidates[0].graph)
+    calls: dict[str, Callable[[], object]] = {}
+    answers: dict[str, Latency | Missing] = {}
+    for candidate in candidates:
+        try:
+            calls[candidate.name] = onnx_call(onnx_bytes(candidate.graph), threads=THREADS, batch=batch)
+        except SecateurError as error:
+            answers[candidate.name] = Missing(missing=str(error))
+    for name, timing in time_calls(calls).items():
+        answers[name] = Latency(
+            runtime="onnxruntime",
+            threads=THREADS,
+            batch=batch,
+            median=timing.median,
+            p10=timing.p10,
+            p90=timing.p90,
+            runs=timing.runs,
+        )
+    return answers
+
+
+def entry(candidate: Candidate, recipe: Recipe, latency: Latency | Missing) -> Entry:
+    """How good, how large on disk, how fast."""
+    parameters = list(candidate.model.parameters())
+    return Entry(
+        value=candidate.metric.value,
+        n=candidate.metric.n,
+        ci95=interval(candidate.metric),
+        parameters=sum(p.numel() for p in parameters),
+        nonzero=_nonzero(parameters),
+        sparsity=_sparsity(candidate, recipe),
+        file_bytes=candidate.file.stat().st_size,
+        file_format=candidate.format,
+        latency_ms=latency,
+        steps=candidate.steps,
+    )
+
+
+def interval(metric: Metric) -> list[float] | Missing:
+    """The 95 % interval, or why there is none."""
+    bounds = metric.ci95
+    if bounds is None:
+        return Missing(missing="evaluate() gave no standard deviation: Metric(..., std=...)")
+    return list(bounds)
+
+
+def ratios(dense: Entry, pruned: Entry, dense_sct_bytes: int) -> Ratios:
+    """Dense over pruned."""
+    before, after = dense["latency_ms"], pruned["latency_ms"]
+    latency: float | Missing
+    if is_missing(before):
+        latency = before
+    elif is_missing(after):
+        latency = after
+    else:
+        latency = cast(Latency, before)["median"] / cast(Latency, after)["median"]
+    return Ratios(
+        bytes=dense["file_bytes"] / pruned["file_bytes"],
+        bytes_without_pruning=dense["file_bytes"] / dense_sct_bytes,
+        parameters=dense["parameters"] / max(1, pruned["nonzero"]),
+        latency=latency,
+    )
+
+
+def layers(pruned: Candidate) -> list[Layer]:
+    """Each parameter as it lies in the `.sct`."""
+    stored = {e.name: e for e in inspect(pruned.file).entries}
+    return [
+        Layer(
+            name=name,
+            shape=list(parameter.shape),
+            elements=parameter.numel(),
+            nonzero=_nonzero([parameter]),
+            sparsity=1 - _nonzero([parameter]) / max(1, parameter.numel()),
+            encoding=stored[name].encoding,
+            dense_bytes=stored[name].dense_bytes,
+            bytes=stored[name].stored_bytes,
+        )
+        for name, parameter in pruned.model.named_parameters()
+        if name in stored
+    ]
+
+
+def certificates(pruned: Candidate, task: Task) -> Certificates:
+    """Checked on the very file that is shipped."""
+    inputs = task.example_inputs
+    plain = onnxruntime.InferenceSession(onnx_bytes(pruned.graph), providers=["CPUExecutionProvider"])
+    return Certificates(
+        zeros_exact=_zeros_exact(container.read(pruned.file).tensors, pruned.masks),
+        onnx_max_abs_diff=max_abs_diff(pruned.model, Network(plain, {}), inputs),
+        reloaded_max_abs_diff=max_abs_diff(pruned.model, load(pruned.file), inputs),
+        masks_sha256=pruned.masks.hash(),
+    )
+
+
+def history(trained: Trained) -> list[HistoryPoint]:
+    """The evaluations along a training."""
+    return [
+        HistoryPoint(
+            step=point.step,
+            sparsity=point.sparsity,
+            loss=Missing(missing="no step was taken yet") if point.loss is None else point.loss,
+            value=point.value,
+        )
+        for point in trained.training.history
+    ]
+
+
+def curve_point(candidate: Candidate) -> CurvePoint:
+    """One point of the trade-off curve."""
+    sparsity = candidate.masks.sparsity
+    return CurvePoint(
+        factor=1 / (1 - sparsity),
+        sparsity=sparsity,
+        value=candidate.metric.value,
+        ci95=interval(candidate.metric),
+        file_bytes=candidate.file.stat().st_size,
+    )
+
+
+def _batch(graph: onnx_ir.Model) -> int:
+    """1 where the graph leaves the first axis open, else its size."""
+    shape = graph.graph.inputs[0].shape
+    return shape[0] if shape is not None and len(shape) and isinstance(shape[0], int) else 1
+
+
+def _nonzero(parameters: Sequence[torch.Tensor]) -> int:
+    return sum(int(torch.count_nonzero(p)) for p in parameters)
+
+
+def _sparsity(candidate: Candidate, recipe: Recipe) -> float:
+    """Zeros in what the recipe counts; a narrower network has other weights, so all of them count."""
+    model: nn.Module = candidate.model
+    counted = list(model.parameters())
+    if recipe.measure == "weights" and candidate.name != "small_dense_baseline":
+        counted = list(prunable(model, recipe.only, recipe.skip).values())
+    return 1 - _nonzero(counted) / sum(p.numel() for p in counted)
+
+
+def _zeros_exact(tensors: Mapping[str, np.typing.NDArray[np.generic]], masks: Masks) -> bool:
+    """Whether all bits of every removed element are zero in the file."""
+    return all(
+        not tensors[name][~mask.cpu().numpy()].tobytes().strip(b"\0") for name, mask in masks.tensors.items()
+    )

@@ -1,0 +1,142 @@
+"""What does report.json hold? One TypedDict per table; `docs/report.md` is the same in words.
+
+A value that could not be had is a `Missing`, which says why, never a null or an absent key.
+"""
+
+from typing import Any, Literal, TypedDict, TypeGuard
+
+SCHEMA = "secateur-report/1"
+
+
+class Missing(TypedDict):
+    """Stands where a value could not be had, and says why."""
+
+    missing: str
+
+
+class MetricInfo(TypedDict):
+    """The yardstick of the task."""
+
+    name: str
+    higher_is_better: bool
+    kind: Literal["proportion", "mean"]
+    checkpoint_chosen_on: str  # "validate" or "evaluate": the latter makes values optimistic
+
+
+class Latency(TypedDict):
+    """Milliseconds of one forward call, over `runs` calls after a warm-up."""
+
+    runtime: str
+    threads: int
+    batch: int
+    median: float
+    p10: float
+    p90: float
+    runs: int
+
+
+class Entry(TypedDict):
+    """One network: how good, how large on disk, how fast."""
+
+    value: float
+    n: int
+    ci95: list[float] | Missing
+    parameters: int  # elements of all parameters
+    nonzero: int  # of those, not zero
+    sparsity: float  # removed fraction of what the recipe's `measure` counts
+    file_bytes: int  # of the real file
+    file_format: str  # "safetensors" or "sct"
+    latency_ms: Latency | Missing
+    steps: int  # optimizer steps after the dense network was handed over
+
+
+class Layer(TypedDict):
+    """One parameter of the pruned network."""
+
+    name: str
+    shape: list[int]
+    elements: int
+    nonzero: int
+    sparsity: float
+    encoding: str
+    dense_bytes: int
+    bytes: int
+
+
+class Ratios(TypedDict):
+    """Dense divided by pruned: above 1 is a gain. Measured on files and clocks, never counted."""
+
+    bytes: float  # dense safetensors file / .sct file
+    bytes_without_pruning: float  # dense safetensors file / dense .sct file: compression alone
+    parameters: float  # parameters / non-zero parameters
+    latency: float | Missing  # dense median / pruned median, same runtime, interleaved runs
+
+
+class Certificates(TypedDict):
+    """What was checked on this very run."""
+
+    zeros_exact: bool  # every removed element is +0.0 in the saved file
+    onnx_max_abs_diff: float  # PyTorch against ONNX Runtime on the example input
+    reloaded_max_abs_diff: float  # PyTorch against the reloaded .sct on the example input
+    masks_sha256: str
+
+
+class HistoryPoint(TypedDict):
+    """One evaluation along a training."""
+
+    step: int
+    sparsity: float
+    loss: float | Missing  # mean over the steps since the last point
+    value: float
+
+
+class CurvePoint(TypedDict):
+    """One point of the trade-off curve."""
+
+    factor: float  # fewer weights, 1 / (1 - sparsity)
+    sparsity: float
+    value: float
+    ci95: list[float] | Missing
+    file_bytes: int
+
+
+class Machine(TypedDict):
+    """Where the clocks ticked."""
+
+    processor: str
+    cores: int
+    system: str
+    python: str
+    torch: str
+    onnxruntime: str
+
+
+class Report(TypedDict):
+    """Everything; the text, JSON and HTML reports are views of it."""
+
+    schema: str
+    secateur: str
+    task: str
+    metric: MetricInfo
+    dense: Entry
+    dense_control: Entry | Missing
+    pruned: Entry
+    random_baseline: Entry | Missing
+    small_dense_baseline: Entry | Missing
+    ratios: Ratios
+    layers: list[Layer]
+    certificates: Certificates
+    history: dict[str, list[HistoryPoint]]  # by entry name: "pruned", "dense_control", ...
+    curve: list[CurvePoint] | Missing
+    verdict: list[str]  # plain sentences, the honest summary
+    files: dict[str, str]  # role -> file name in the run's folder
+    recipe: dict[str, Any]
+    recipe_fingerprint: str
+    seed: int
+    machine: Machine
+    seconds: dict[str, float]  # by stage, and "total"
+
+
+def is_missing(value: object) -> TypeGuard[Missing]:
+    """Whether a field has no value but a reason."""
+    return isinstance(value, dict) and set(value) == {"missing"}

@@ -1,0 +1,115 @@
+"""What did the run come to? The report as a table for a terminal."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from secateur.report import words
+from secateur.report.schema import Entry, MetricInfo, Report
+
+
+class Notes:
+    """Numbers the reasons of missing values, equal reasons once."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+
+    def mark(self, absent: object) -> str:
+        """`- [2]`, with reason 2 among the footnotes."""
+        why = words.reason(absent)
+        if why not in self.reasons:
+            self.reasons.append(why)
+        return f"- [{1 + self.reasons.index(why)}]"
+
+    def render(self) -> list[Text]:
+        """The footnotes."""
+        return [Text(f"[{i}] {why}", "dim") for i, why in enumerate(self.reasons, start=1)]
+
+
+def render(report: Report) -> RenderableType:
+    """The networks, what they come to, what was checked, the verdict; fits 80 columns.
+
+    Everything from the report is wrapped in `Text`, so that its square brackets are not markup.
+    """
+    notes = Notes()
+    table = _networks(report, notes)
+    gains = _facts(_gains(report, notes))
+    checks = _facts(_checks(report))
+    title = Text(report["task"], "bold")
+    verdict = [Text(sentence) for sentence in report["verdict"]]
+    return Group(title, Text(), table, *notes.render(), Text(), gains, Text(), checks, *_bullets(verdict))
+
+
+def _networks(report: Report, notes: Notes) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    table.add_column("")
+    headings = [f"{report['metric']['name']}\n95 % interval", "non-zero\nweights", "removed"]
+    for heading in [*headings, "file", "latency, ms\np10 to p90"]:
+        table.add_column(Text(heading), justify="right", vertical="top")
+    for name, found in words.networks(report).items():
+        entry = words.known(found)
+        cells = [notes.mark(found)] if entry is None else _cells(entry, report["metric"], notes)
+        style = "bold" if found is report["pruned"] else ""
+        table.add_row(Text(name), *map(_quiet_below, cells), style=style)
+    return table
+
+
+def _quiet_below(cell: str) -> Text:
+    """A cell whose second line, the spread of the first, stands back."""
+    first, newline, second = cell.partition("\n")
+    return Text.assemble(first, newline, (second, "dim not bold"))
+
+
+def _cells(entry: Entry, info: MetricInfo, notes: Notes) -> list[str]:
+    bounds, latency = words.known(entry["ci95"]), words.known(entry["latency_ms"])
+    interval = notes.mark(entry["ci95"]) if bounds is None else words.interval(bounds, info)
+    return [
+        f"{words.metric(entry['value'], info)}\n{interval}",
+        f"{entry['nonzero']:,}",
+        words.sparsity(entry["sparsity"]),
+        words.size(entry["file_bytes"]),
+        notes.mark(entry["latency_ms"])
+        if latency is None
+        else f"{words.number(latency['median'])}\n{words.spread(latency)}",
+    ]
+
+
+def _gains(report: Report, notes: Notes) -> dict[str, str]:
+    ratios = report["ratios"]
+    speed, latency = words.known(ratios["latency"]), words.known(report["pruned"]["latency_ms"])
+    if speed is None or latency is None:
+        time = notes.mark(ratios["latency"] if speed is None else report["pruned"]["latency_ms"])
+    else:
+        time = f"{words.speed_change(speed)} ({words.ratio(speed)}; {words.setting(latency)})"
+    return {
+        "file": f"{words.size_change(ratios['bytes'])} than the dense safetensors file "
+        f"(the same compression without pruning: {words.size_change(ratios['bytes_without_pruning'])})",
+        "weights": f"{words.ratio(ratios['parameters'])} fewer that are not zero",
+        "time": time,
+    }
+
+
+def _checks(report: Report) -> dict[str, str]:
+    checks = report["certificates"]
+    return {
+        "zeros": words.zeros(checks["zeros_exact"]),
+        "ONNX": f"differs from PyTorch by at most {checks['onnx_max_abs_diff']:.1e}",
+        "reloaded": f"differs from PyTorch by at most {checks['reloaded_max_abs_diff']:.1e}",
+    }
+
+
+def _facts(facts: dict[str, str]) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for name, fact in facts.items():
+        table.add_row(Text(name, "dim"), Text(fact))
+    return table
+
+
+def _bullets(sentences: Sequence[Text]) -> list[RenderableType]:
+    table = Table.grid(padding=(0, 1, 0, 0))
+    for sentence in sentences:
+        table.add_row("*", sentence)
+    return [Text(), table] if sentences else []

@@ -1,0 +1,137 @@
+"""How is a number written for people? The text and the HTML report share these words."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar, cast
+
+from secateur.report.schema import Entry, Latency, MetricInfo, Missing, Report, is_missing
+from secateur.report.verdict import FASTER
+
+T = TypeVar("T")
+
+NETWORKS = {
+    "dense": ("Dense", "as it came"),
+    "dense_control": ("Dense control", "dense, trained as many steps more"),
+    "pruned": ("Pruned", "what you keep"),
+    "random_baseline": ("Random pruning", "same sparsity, weights picked blindly"),
+    "small_dense_baseline": ("Small dense", "a narrower network of about the same bytes"),
+}
+"""Key of a network in the report -> its name and what it is, in the order of every table."""
+
+
+def known(value: T | Missing) -> T | None:
+    """The value, or None where the report has only a reason."""
+    return None if is_missing(value) else cast(T, value)
+
+
+def reason(value: object) -> str:
+    """Why there is no value; empty where there is one."""
+    return value["missing"] if is_missing(value) else ""
+
+
+def networks(report: Report) -> dict[str, Entry | Missing]:
+    """The five networks by their names for people."""
+    entries = cast(Mapping[str, Entry | Missing], report)
+    return {name: entries[key] for key, (name, _) in NETWORKS.items()}
+
+
+def colour(key: str) -> str:
+    """The style sheet's class of a network."""
+    return key.replace("_", "-")
+
+
+def number(value: float) -> str:
+    """Three significant digits, without an exponent: 0.0412, 4.12, 41.2, 412, 4,120."""
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    decimals = 4 if abs(value) < 0.0995 else 3 if abs(value) < 0.995 else 2 if abs(value) < 9.95 else 1
+    return f"{value:.{decimals}f}"
+
+
+def size(count: int) -> str:
+    """Bytes in powers of a thousand, as disks and networks count: 17.3 kB."""
+    value = float(count)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if value < 999.5 or unit == "GB":
+            break
+        value /= 1000
+    return f"{count} bytes" if unit == "bytes" else f"{number(value)} {unit}"
+
+
+def sparsity(fraction: float) -> str:
+    """A removed fraction in percent, never rounded up to all."""
+    if 0.9999 <= fraction < 1:
+        return "> 99.99 %"
+    return f"{100 * fraction:.{1 if fraction <= 0.99 else 2}f} %"
+
+
+def ratio(value: float) -> str:
+    """How many times: 12.3x."""
+    return f"{value:.2f}x" if value < 9.95 else f"{number(value)}x"
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: 47.6 s, 12 min 5 s, 3 h 20 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def metric(value: float, info: MetricInfo) -> str:
+    """A value of the yardstick: a proportion in percent, a mean as it is."""
+    return f"{100 * value:.2f} %" if info["kind"] == "proportion" else f"{value:#.4g}".rstrip(".")
+
+
+def tick(value: float, info: MetricInfo) -> str:
+    """A round value on an axis."""
+    return f"{100 * value:g} %" if info["kind"] == "proportion" else f"{value:g}"
+
+
+def interval(bounds: Sequence[float], info: MetricInfo) -> str:
+    """A 95 % interval of the yardstick."""
+    low, high = (metric(bound, info) for bound in bounds)
+    return f"{low.removesuffix(' %')} to {high}"
+
+
+def metric_change(before: float, after: float, info: MetricInfo) -> str:
+    """How far the yardstick went: `0.28 points lower`."""
+    if metric(before, info) == metric(after, info):
+        return "unchanged"
+    gap = abs(after - before)
+    far = f"{100 * gap:.2f} points" if info["kind"] == "proportion" else f"{gap:.3g}"
+    way = "higher" if after > before else "lower"
+    if info["higher_is_better"]:
+        return f"{far} {way}"
+    return f"{far} {way}, which is {'worse' if after > before else 'better'}"
+
+
+def size_change(times: float) -> str:
+    """What dense bytes / pruned bytes means: `12.3x smaller`."""
+    if ratio(times) == "1.00x":
+        return "the same size"
+    return f"{ratio(times)} smaller" if times > 1 else f"{ratio(1 / times)} larger"
+
+
+def speed_change(times: float) -> str:
+    """What dense / pruned milliseconds mean; the same threshold as the verdict's."""
+    if times >= FASTER:
+        return f"{ratio(times)} faster"
+    return f"{ratio(1 / times)} slower" if times <= 1 / FASTER else "no faster"
+
+
+def spread(latency: Latency) -> str:
+    """From the 10th to the 90th percentile."""
+    return f"{number(latency['p10'])} to {number(latency['p90'])}"
+
+
+def setting(latency: Latency) -> str:
+    """Under which conditions a latency was measured."""
+    threads = latency["threads"]
+    return f"{latency['runtime']}, {threads} thread{'s'[: threads != 1]}, batch {latency['batch']}"
+
+
+def zeros(exact: bool) -> str:
+    """The first certificate."""
+    if exact:
+        return "every removed weight is exactly zero in the saved file"
+    return "NOT every removed weight is exactly zero in the saved file"
