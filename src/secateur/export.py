@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from secateur.artifact import container, network
 from secateur.artifact.pack import pack
+from secateur.core.modes import evaluation_mode
 from secateur.errors import ExportError
 from secateur.files import write_atomically
 from secateur.graph.trace import trace
@@ -66,11 +67,8 @@ def max_abs_diff(model: nn.Module, saved: network.Network, inputs: tuple[Tensor,
     Raises:
         ExportError: it is more than rounding explains, so the file is not this network.
     """
-    training = model.training
-    model.eval()
-    with torch.no_grad():
+    with evaluation_mode(model), torch.no_grad():
         expected = torch.utils._pytree.tree_leaves(model(*inputs))
-    model.train(training)
     answers = saved(*[x.detach().cpu().numpy() for x in inputs])
     answers = answers if isinstance(answers, tuple) else (answers,)
     wanted = [x.detach().cpu().numpy() for x in expected if isinstance(x, Tensor)]

@@ -172,6 +172,13 @@ def a_loss_lower_is_better() -> Report:
     return report
 
 
+def guessing_at_random() -> Report:
+    """Random pruning at the level of guessing: far off the scale of the others."""
+    report = sample()
+    report["random_baseline"] = entry(0.1, [0.073, 0.135], 53_002, 5_511, 17_840, latency(0.0411), 600)
+    return report
+
+
 def missing(why: str) -> Missing:
     """No value, but a reason."""
     return {"missing": why}

@@ -119,7 +119,7 @@ def _check(value: Value, array: Array) -> None:
     """Refuse an input of the wrong kind, which ONNX Runtime would refuse in its own words."""
     if not isinstance(array, np.ndarray):
         raise ArtifactError(
-            f"The input {value.name!r} is a {type(array).__name__}. Expected a NumPy array ({value}), "
+            f"The input {value.name!r} is of type {type(array).__name__}. Expected a NumPy array ({value}), "
             f"for example numpy.asarray(x, dtype={value.dtype!r})."
         )
     if array.dtype.name != value.dtype or not array.dtype.isnative:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from secateur.errors import RecipeError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # tensors have no one truth value; compare hash() instead
 class Masks:
     """Masks by parameter name; `True` stays. Parameters without a mask are left alone."""
 

@@ -81,10 +81,13 @@ class Task(Protocol):
       baseline gets as many before its share of recovery.
     """
 
-    model: nn.Module
-    """The trained network."""
-    example_inputs: tuple[Tensor, ...]
-    """Positional inputs of one forward call; the first axis of each is the batch."""
+    @property
+    def model(self) -> nn.Module:
+        """The trained network; an ordinary attribute will do."""
+
+    @property
+    def example_inputs(self) -> tuple[Tensor, ...]:
+        """Positional inputs of one forward call; the first axis of each is the batch."""
 
     def batches(self) -> Iterable[Any]:
         """One epoch of training batches.

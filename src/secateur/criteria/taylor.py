@@ -7,6 +7,7 @@ from itertools import islice
 import torch
 from torch import Tensor, nn
 
+from secateur.core.modes import evaluation_mode
 from secateur.core.protocols import Scores
 from secateur.core.task import Calibration
 from secateur.errors import NumericalError, RecipeError
@@ -31,19 +32,17 @@ class Taylor:
                 "loss), or choose 'magnitude', which needs none."
             )
         scores = {name: torch.zeros_like(w) for name, w in parameters.items()}
-        training = model.training
-        model.eval()
         count = 0
-        for batch in islice(data.batches(), data.limit):
-            loss = data.loss(model, batch)
-            if not bool(torch.isfinite(loss)):
-                raise NumericalError(f"The loss of calibration batch {count} is {float(loss)}.")
-            gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
-            for (name, weight), gradient in zip(parameters.items(), gradients, strict=True):
-                if gradient is not None:
-                    scores[name] += (gradient * weight.detach()) ** 2
-            count += 1
-        model.train(training)
+        with evaluation_mode(model):
+            for batch in islice(data.batches(), data.limit):
+                loss = data.loss(model, batch)
+                if not bool(torch.isfinite(loss)):
+                    raise NumericalError(f"The loss of calibration batch {count} is {float(loss.detach())}.")
+                gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
+                for (name, weight), gradient in zip(parameters.items(), gradients, strict=True):
+                    if gradient is not None:
+                        scores[name] += (gradient * weight.detach()) ** 2
+                count += 1
         if not count:
             raise RecipeError("The criterion 'taylor' got no batch: task.batches() was empty.")
         return {name: score / count for name, score in scores.items()}

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from secateur.core.modes import evaluation_mode
 from secateur.core.protocols import Scores
 from secateur.core.task import Calibration
 from secateur.errors import RecipeError
@@ -75,13 +76,11 @@ def _input_squares(model: nn.Module, layers: Mapping[str, nn.Module], data: Cali
         return module.register_forward_pre_hook(hook)
 
     handles = [watch(name, module) for name, module in layers.items()]
-    training = model.training
-    model.eval()
     try:
-        for batch in islice(data.batches(), data.limit):
-            data.loss(model, batch)
+        with evaluation_mode(model):
+            for batch in islice(data.batches(), data.limit):
+                data.loss(model, batch)
     finally:
-        model.train(training)
         for handle in handles:
             handle.remove()
     unseen = [name for name in layers if name not in squares]

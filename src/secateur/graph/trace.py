@@ -11,6 +11,7 @@ import onnx_ir
 import torch
 from torch import Tensor, nn
 
+from secateur.core.modes import evaluation_mode
 from secateur.errors import ExportError
 
 
@@ -23,23 +24,20 @@ def trace(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> onnx_ir.Model
     Raises:
         ExportError: the example input does not run, or PyTorch cannot export the network.
     """
-    training = model.training
-    model.eval()
     try:
-        inputs = _batch_of_two(model, example_inputs)
-        if inputs is not None:
-            dynamic = tuple({0: torch.export.Dim.DYNAMIC} for _ in inputs)
-            with contextlib.suppress(Exception):  # the network fixes its batch size: export that instead
-                return _export(model, inputs, dynamic)
-        return _export(model, example_inputs, None)
+        with evaluation_mode(model):
+            inputs = _batch_of_two(model, example_inputs)
+            if inputs is not None:
+                dynamic = tuple({0: torch.export.Dim.DYNAMIC} for _ in inputs)
+                with contextlib.suppress(Exception):  # the network fixes its batch size: export that
+                    return _export(model, inputs, dynamic)
+            return _export(model, example_inputs, None)
     except Exception as error:
         reason = str(error).strip().splitlines()
         raise ExportError(
             f"{type(model).__name__} cannot be exported to ONNX: {reason[0] if reason else type(error)}. "
             "secateur needs a network that torch.onnx.export(model, example_inputs, dynamo=True) accepts."
         ) from error
-    finally:
-        model.train(training)
 
 
 def with_weights_of(graph: onnx_ir.Model, model: nn.Module) -> onnx_ir.Model:

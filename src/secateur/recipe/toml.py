@@ -1,5 +1,6 @@
 """How is a recipe kept in a file?"""
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,8 @@ def _table(values: dict[str, Any], path: str) -> str:
 def _value(value: Any) -> str:
     """A number, a string or a list of strings, as TOML spells it."""
     if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
+        # JSON's escapes are TOML's too, but for DEL, which only TOML forbids.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, list):
         return f"[{', '.join(_value(item) for item in value)}]"
     if isinstance(value, bool):

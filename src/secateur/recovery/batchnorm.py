@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from secateur.core.modes import evaluation_mode
 from secateur.core.task import Task
 
 _Norm = nn.modules.batchnorm._BatchNorm
@@ -21,15 +22,13 @@ def reestimate_(model: nn.Module, task: Task, batches: list[Any]) -> bool:
     if not norms or not batches:
         return False
     momenta = [norm.momentum for norm in norms]
-    training = model.training
-    model.eval()
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # a cumulative average, see torch's BatchNorm
-        norm.train()
-    for batch in batches:
-        task.loss(model, batch)
+    with evaluation_mode(model):
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # a cumulative average, see torch's BatchNorm
+            norm.train()
+        for batch in batches:
+            task.loss(model, batch)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
-    model.train(training)
     return True

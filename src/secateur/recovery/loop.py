@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from secateur.core.masks import Masks
+from secateur.core.modes import evaluation_mode
 from secateur.core.task import Calibration, Metric, Task
 from secateur.errors import Interrupted, NumericalError, TaskError
 from secateur.graph.weights import check_finite
@@ -241,11 +242,8 @@ def evaluated(judge: Any, model: nn.Module) -> Metric:
     Raises:
         TaskError: the answer is no Metric.
     """
-    training = model.training
-    model.eval()
-    with torch.no_grad(), randomness.preserved():
+    with evaluation_mode(model), torch.no_grad(), randomness.preserved():
         metric = judge(model)
-    model.train(training)
     if not isinstance(metric, Metric):
         raise TaskError(
             f"{judge.__name__}() answered {type(metric).__name__}. Expected secateur.Metric(name, value, "

@@ -1,6 +1,6 @@
 """How did it go along the way? Charts with an axis: the schedule, and the trade-off curve."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
@@ -19,8 +19,8 @@ SHOWN = ("dense_control", "pruned")  # the later one is drawn on top
 def history(report: Report) -> Markup:
     """The metric over the steps, and below it the sparsity, on the same axis."""
     series = {key: report["history"][key] for key in SHOWN if report["history"].get(key)}
-    steps = Scale(0, max(point["step"] for points in series.values() for point in points))
-    said = (_said(words.NETWORKS[key][0], points, report["metric"]) for key, points in series.items())
+    steps = Scale(0, max(1, *(points[-1]["step"] for points in series.values())))
+    said = (_said(words.NETWORKS[key].name, points, report["metric"]) for key, points in series.items())
     return svg.drawing(
         f"{report['metric']['name']} and sparsity over the optimizer steps",
         "; ".join(said),
@@ -39,14 +39,13 @@ def curve(report: Report, points: Sequence[CurvePoint]) -> Markup:
     ends = [end for point in points for end in words.known(point["ci95"]) or ()]
     metric = bounded([dense, *(point["value"] for point in points), *ends], info)
     y = metric.y(dense, HEIGHT)
-    every = -(-len(points) // 8)  # more labels would touch on a telephone
     marks = [
         _metric_grid(metric, info),
         svg.line("0%", y, "100%", y, "reference"),
-        svg.text("Dense", "100%", y, dx=10, class_="label dense"),
+        svg.text("Dense", "100%", y, dx=10, class_="label dense wide"),
         svg.curve([(factors(p["factor"]), metric.y(p["value"], HEIGHT)) for p in points], HEIGHT, "pruned"),
         *(_point(p, factors, metric) for p in points),
-        *(_below(p, factors) for p in points[::every]),
+        *_costs(points, factors),
     ]
     said = "; ".join(
         f"{words.ratio(p['factor'])} fewer weights: {words.metric(p['value'], info)}, "
@@ -65,12 +64,18 @@ def _point(point: CurvePoint, factors: Scale, metric: Scale) -> Markup:
     return svg.line(x, low, x, high, "range pruned") + dot
 
 
-def _below(point: CurvePoint, factors: Scale) -> Markup:
-    """What the point costs: how many times fewer weights, and the bytes of the file."""
-    x = factors.x(point["factor"])
-    factor = svg.text(f"{point['factor']:.3g}x", x, HEIGHT + 18, text_anchor="middle")
-    size = words.size(point["file_bytes"])
-    return factor + svg.text(size, x, HEIGHT + 36, text_anchor="middle", class_="tick")
+def _costs(points: Sequence[CurvePoint], factors: Scale) -> Iterator[Markup]:
+    """Below the points: how many times fewer weights, and the bytes of the file.
+
+    No more than ten labels have room, and five on a telephone.
+    """
+    most, few = -(-len(points) // 10), -(-len(points) // 5)
+    for i, point in enumerate(points):
+        if i % most == 0:
+            x, wide = factors.x(point["factor"]), "wide" if i % few else ""
+            factor, size = f"{point['factor']:.3g}x", words.size(point["file_bytes"])
+            yield svg.text(factor, x, HEIGHT + 18, text_anchor="middle", class_=wide)
+            yield svg.text(size, x, HEIGHT + 36, text_anchor="middle", class_=f"tick {wide}")
 
 
 def _grid(labels: Sequence[tuple[float, str]], scale: Scale, height: float) -> Markup:
@@ -93,7 +98,7 @@ def _metric_panel(series: dict[str, list[HistoryPoint]], steps: Scale, info: Met
         marks += [
             svg.curve([(steps(p["step"]), scale.y(p["value"], HEIGHT)) for p in points], HEIGHT, colour),
             svg.element("circle", cx=steps.x(points[-1]["step"]), cy=y, r=3.5, class_=f"dot {colour}"),
-            svg.text(words.NETWORKS[key][0] + end, "100%", label_y, dx=10, class_=f"label {colour}"),
+            svg.text(words.NETWORKS[key].name + end, "100%", label_y, dx=10, class_=f"label {colour}"),
         ]
     return Markup("").join(marks)
 
@@ -104,16 +109,19 @@ def _sparsity_panel(points: Sequence[HistoryPoint], steps: Scale) -> Markup:
     grid = _grid([(0, "0 %"), (0.5, "50 %"), (1, "100 %")], scale, LOWER)
     if not way:
         return grid
-    label = svg.text("Sparsity", "100%", way[-1][1], dx=10, class_="label pruned")
+    end = svg.element("tspan", f" {words.sparsity(points[-1]['sparsity'])}", class_="wide")
+    label = svg.text("Sparsity" + end, "100%", way[-1][1], dx=10, class_="label pruned")
     return grid + svg.curve(way, LOWER, "pruned") + label
 
 
 def _step_ticks(steps: Scale) -> Markup:
-    labels = [
-        svg.text(f"{tick:,.0f}", steps.x(tick), 18, text_anchor="middle", class_="tick")
-        for tick in svg.ticks(steps, about=5)
-    ]
-    return Markup("").join([*labels, svg.text("steps", "100%", 18, dx=10, class_="tick wide")])
+    places = svg.ticks(steps, about=5)
+    labels = [f"{tick:,.0f}" for tick in places]
+    labels[-1] += " steps"
+    return Markup("").join(
+        svg.text(label, steps.x(place), 18, text_anchor="middle", class_="tick")
+        for place, label in zip(places, labels, strict=True)
+    )
 
 
 def _said(name: str, points: Sequence[HistoryPoint], info: MetricInfo) -> str:

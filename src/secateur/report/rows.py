@@ -1,6 +1,6 @@
 """How do the networks compare? Charts with one row for each network or layer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
@@ -31,10 +31,15 @@ def bounded(values: Sequence[float], info: MetricInfo) -> Scale:
     return svg.around(values, *limits)
 
 
+def fits(entry: Entry, scale: Scale) -> bool:
+    """Whether a network's value is on the scale."""
+    return 0 <= scale(entry["value"]) <= 1
+
+
 def whisker(entry: Entry, scale: Scale, reference: float, colour: str) -> Markup:
     """A value as a dot on its 95 % interval; a dashed line marks the reference."""
     marks = [svg.line(scale.x(reference), 0, scale.x(reference), "100%", "reference")]
-    if 0 <= scale(entry["value"]) <= 1:
+    if fits(entry, scale):
         bounds = words.known(entry["ci95"])
         if bounds is not None:
             low, high = (Scale(0, 1).x(min(max(scale(end), 0), 1)) for end in bounds)
@@ -72,13 +77,13 @@ def bar(part: float, whole: float, colour: str) -> Markup:
 def latency(report: Report) -> Markup:
     """Median and 10th to 90th percentile of each network, on a scale that begins at zero."""
     rows = [
-        (key, words.NETWORKS[key][0], timing)
-        for key, entry in zip(words.NETWORKS, words.networks(report).values(), strict=True)
+        (key, words.NETWORKS[key].name, timing)
+        for key, entry in words.networks(report).items()
         if (found := words.known(entry)) and (timing := words.known(found["latency_ms"]))
     ]
     scale = Scale(0, 1.04 * max(timing["p90"] for _, _, timing in rows))
     height = ROW * len(rows)
-    marks = [_millisecond_tick(scale, tick, height) for tick in svg.ticks(scale, about=5)]
+    marks = list(_millisecond_ticks(scale, height))
     for i, (key, name, timing) in enumerate(rows):
         y, colour = ROW * (i + 0.5), words.colour(key)
         spread = svg.element("tspan", f" ({words.spread(timing)})", class_="wide")
@@ -94,10 +99,12 @@ def latency(report: Report) -> Markup:
     return svg.drawing("Milliseconds of one call", "; ".join(said), height + 28, *marks)
 
 
-def _millisecond_tick(scale: Scale, tick: float, height: float) -> Markup:
-    x = scale.x(tick)
-    label = svg.text(f"{tick:g} ms", x, height + 16, text_anchor="middle", class_="tick")
-    return svg.line(x, 0, x, height, "grid") + label
+def _millisecond_ticks(scale: Scale, height: float) -> Iterator[Markup]:
+    """Lines with their numbers; a telephone has room for every second."""
+    for i, tick in enumerate(svg.ticks(scale, about=5)):
+        x, wide = scale.x(tick), "wide" if i % 2 else ""
+        yield svg.line(x, 0, x, height, f"grid {wide}")
+        yield svg.text(f"{tick:g} ms", x, height + 16, text_anchor="middle", class_=f"tick {wide}")
 
 
 def _ends(entries: Sequence[Entry | None]) -> list[float]:

@@ -49,11 +49,11 @@ def _networks(report: Report, notes: Notes) -> Table:
     headings = [f"{report['metric']['name']}\n95 % interval", "non-zero\nweights", "removed"]
     for heading in [*headings, "file", "latency, ms\np10 to p90"]:
         table.add_column(Text(heading), justify="right", vertical="top")
-    for name, found in words.networks(report).items():
+    for key, found in words.networks(report).items():
         entry = words.known(found)
         cells = [notes.mark(found)] if entry is None else _cells(entry, report["metric"], notes)
-        style = "bold" if found is report["pruned"] else ""
-        table.add_row(Text(name), *map(_quiet_below, cells), style=style)
+        style = "bold" if key == "pruned" else ""
+        table.add_row(words.NETWORKS[key].name, *map(_quiet_below, cells), style=style)
     return table
 
 

@@ -1,21 +1,30 @@
 """How is a number written for people? The text and the HTML report share these words."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 from secateur.report.schema import Entry, Latency, MetricInfo, Missing, Report, is_missing
-from secateur.report.verdict import FASTER
 
 T = TypeVar("T")
 
+FASTER = 1.1  # a median that is less than 10 % better is within the noise of most machines
+
+
+class About(NamedTuple):
+    """A network for people."""
+
+    name: str
+    what: str
+
+
 NETWORKS = {
-    "dense": ("Dense", "as it came"),
-    "dense_control": ("Dense control", "dense, trained as many steps more"),
-    "pruned": ("Pruned", "what you keep"),
-    "random_baseline": ("Random pruning", "same sparsity, weights picked blindly"),
-    "small_dense_baseline": ("Small dense", "a narrower network of about the same bytes"),
+    "dense": About("Dense", "as it came"),
+    "dense_control": About("Dense control", "as many extra steps"),
+    "pruned": About("Pruned", "what the file holds"),
+    "random_baseline": About("Random pruning", "same sparsity, random"),
+    "small_dense_baseline": About("Small dense", "about the same bytes"),
 }
-"""Key of a network in the report -> its name and what it is, in the order of every table."""
+"""By their keys in the report, in the order of every table."""
 
 
 def known(value: T | Missing) -> T | None:
@@ -29,9 +38,9 @@ def reason(value: object) -> str:
 
 
 def networks(report: Report) -> dict[str, Entry | Missing]:
-    """The five networks by their names for people."""
+    """The five networks by their keys."""
     entries = cast(Mapping[str, Entry | Missing], report)
-    return {name: entries[key] for key, (name, _) in NETWORKS.items()}
+    return {key: entries[key] for key in NETWORKS}
 
 
 def colour(key: str) -> str:
@@ -50,11 +59,11 @@ def number(value: float) -> str:
 def size(count: int) -> str:
     """Bytes in powers of a thousand, as disks and networks count: 17.3 kB."""
     value = float(count)
-    for unit in ("bytes", "kB", "MB", "GB"):
+    for unit in ("B", "kB", "MB", "GB"):
         if value < 999.5 or unit == "GB":
             break
         value /= 1000
-    return f"{count} bytes" if unit == "bytes" else f"{number(value)} {unit}"
+    return f"{count} B" if unit == "B" else f"{number(value)} {unit}"
 
 
 def sparsity(fraction: float) -> str:
@@ -75,6 +84,11 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def heading(name: str) -> str:
+    """A metric's name at the head of something: `accuracy` with a capital, `mAP` as it is."""
+    return name.capitalize() if name.islower() else name
 
 
 def metric(value: float, info: MetricInfo) -> str:
@@ -113,7 +127,7 @@ def size_change(times: float) -> str:
 
 
 def speed_change(times: float) -> str:
-    """What dense / pruned milliseconds mean; the same threshold as the verdict's."""
+    """What dense / pruned milliseconds mean; less than FASTER is no gain."""
     if times >= FASTER:
         return f"{ratio(times)} faster"
     return f"{ratio(1 / times)} slower" if times <= 1 / FASTER else "no faster"

@@ -1,0 +1,163 @@
+"""What do the benchmarks share: options, one training, averages over seeds, result sheets?"""
+
+import argparse
+import contextlib
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from statistics import mean
+from typing import NoReturn
+
+import torch
+from torch import nn
+
+from secateur import Task, stages
+from secateur.export import save_state, write_graph
+from secateur.graph.trace import trace
+from secateur.measure import machine
+from secateur.recovery.loop import evaluated
+from secateur.recovery.progress import Silent
+from secateur.stages import Stage
+
+RESULTS = Path(__file__).parent / "results"
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says.
+
+    Attributes:
+        name: of the benchmark, and of its sheet in `results/`.
+        data: folder with `data/` and `models/`.
+        seeds: one run each.
+        quick: a few steps that show that the script works; its figures mean nothing.
+        write: keep the sheet.
+        work: folder of trained networks.
+    """
+
+    name: str
+    data: Path
+    seeds: range
+    quick: bool
+    write: bool
+    work: Path
+
+
+@contextlib.contextmanager
+def options(name: str, question: str, seeds: int = 3) -> Iterator[Options]:
+    """Read the command line; the work folder is a temporary one unless `--work` names it."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=question)
+    default = Path(os.environ.get("SECATEUR_DATA", ROOT.parent / "shared"))
+    parser.add_argument("--data", type=Path, default=default, help="folder with data/ and models/")
+    parser.add_argument("--seeds", type=int, default=seeds, help="number of seeds (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="a few steps only, to see that it works")
+    parser.add_argument("--write", action="store_true", help=f"keep the sheet in results/{name}.md")
+    parser.add_argument("--work", type=Path, help="keep trained networks here, and go on from them")
+    parser.add_argument("--threads", type=int, default=1, help="of PyTorch (default: %(default)s)")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    with tempfile.TemporaryDirectory() as temporary:
+        seeds_asked = range(1 if given.quick else given.seeds)
+        write = given.write and not given.quick
+        yield Options(name, given.data, seeds_asked, given.quick, write, given.work or Path(temporary))
+
+
+def need(path: Path) -> Path:
+    """The path, or the end of the script with one clear message."""
+    if not path.is_file():
+        give_up(
+            f"{path} is not there. The benchmarks read data sets and trained networks that are not part "
+            "of this project: name their folder with --data or in SECATEUR_DATA."
+        )
+    return path
+
+
+def give_up(message: str) -> NoReturn:
+    """Print the message and end with exit code 2."""
+    print(message, file=sys.stderr)
+    raise SystemExit(2)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One trained network: accuracy on the test set, in percent, and bytes of its file."""
+
+    accuracy: float
+    file_bytes: int
+    seconds: float
+
+
+def run(stage: Stage, task: Task, seed: int, options: Options, label: str) -> tuple[nn.Module, Outcome]:
+    """Train one stage, judge it on the test set, and weigh its file: `.sct`, dense networks safetensors."""
+    work = options.work / options.name / f"{label}-{stage.recipe.fingerprint}-{seed}"
+    work.mkdir(parents=True, exist_ok=True)
+    trained = stages.run(stage, task, seed, work, Silent())
+    accuracy = 100 * evaluated(task.evaluate, trained.model).value
+    size = file_bytes(trained.model, task, work / "weighed", sparse=stage.prune)
+    print(f"{label} {stage.name} seed {seed}: {accuracy:.2f} % in {trained.seconds:.0f} s", flush=True)
+    return trained.model, Outcome(accuracy, size, trained.seconds)
+
+
+def file_bytes(model: nn.Module, task: Task, path: Path, *, sparse: bool) -> int:
+    """Bytes of the file that the network is shipped as."""
+    if sparse:
+        write_graph(trace(model, task.example_inputs), path, {})
+    else:
+        save_state(model, path)
+    return path.stat().st_size
+
+
+def spread(values: Sequence[float], digits: int = 2) -> str:
+    """`98.20 (98.10 to 98.30)`: mean, and from lowest to highest where there are several."""
+    text = f"{mean(values):.{digits}f}"
+    if len(values) == 1:
+        return text
+    return f"{text} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+
+@dataclass
+class Sheet:
+    """Tables and sentences that are printed, and with `--write` kept: again after every part."""
+
+    options: Options
+    title: str
+    parts: list[str] = field(default_factory=list)
+
+    def add(self, text: str) -> None:
+        """Print a part, and write the sheet as far as it goes."""
+        self.parts.append(text)
+        print(f"\n{text}\n", flush=True)
+        if self.options.write:
+            RESULTS.mkdir(exist_ok=True)
+            sheet = "\n\n".join([f"# {self.title}", *self.parts, _origin(self.options)])
+            (RESULTS / f"{self.options.name}.md").write_text(f"{sheet}\n", encoding="utf-8")
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A Markdown table, numbers to the right."""
+        rule = ["---"] + ["---:"] * (len(header) - 1)
+        self.add("\n".join(f"| {' | '.join(row)} |" for row in [header, rule, *rows]))
+
+
+def _origin(options: Options) -> str:
+    """How the figures came about."""
+    words = [word for word in sys.argv[1:] if not Path(word).is_absolute()]
+    command = shlex.join(["python", "-m", f"benchmarks.{options.name}", *words])
+    where = machine.describe()
+    return (
+        f"Made by `{command}` on {date.today()}, revision {_revision()}, with one thread of "
+        f"{where['processor']} ({where['cores']} cores, shared), {where['system']}, "
+        f"Python {where['python']}, torch {where['torch']}."
+    )
+
+
+def _revision() -> str:
+    asked = ["git", "describe", "--always", "--dirty"]
+    answer = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
+    return answer.stdout.strip() or "unknown"

@@ -1,0 +1,112 @@
+"""What did the run come to? The report as one page that needs nothing else."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from secateur.report import lines, rows, words
+from secateur.report.schema import Entry, Layer, Report, is_missing
+
+DRAWN = 40  # layers; the rest is folded away
+
+
+class Change(NamedTuple):
+    """One of the three figures at the top."""
+
+    what: str
+    before: str
+    after: str
+    means: str
+
+
+def render(report: Report) -> str:
+    """The page as HTML. Every string of the report is escaped, nothing is fetched, no script runs."""
+    latency = words.known(report["pruned"]["latency_ms"])
+    scale = rows.metric_scale(report)
+    return (
+        _environment()
+        .get_template("report.html.jinja")
+        .render(
+            report=report,
+            changes=headline(report),
+            footnotes=footnotes(report),
+            scale=scale,
+            all_fit=all(rows.fits(entry, scale) for entry in _there(report)),
+            layers=largest(report["layers"]),
+            setting=latency and words.setting(latency),
+            recipe=list(flat(report["recipe"])),
+        )
+    )
+
+
+def headline(report: Report) -> list[Change]:
+    """How good, how large, how fast: before and after."""
+    info, dense, pruned, ratios = report["metric"], report["dense"], report["pruned"], report["ratios"]
+    return [
+        Change(
+            words.heading(info["name"]),
+            words.metric(dense["value"], info),
+            words.metric(pruned["value"], info),
+            words.metric_change(dense["value"], pruned["value"], info),
+        ),
+        Change(
+            "File",
+            words.size(dense["file_bytes"]),
+            words.size(pruned["file_bytes"]),
+            words.size_change(ratios["bytes"]),
+        ),
+        _time(report),
+    ]
+
+
+def _time(report: Report) -> Change:
+    before, after = (words.known(report[key]["latency_ms"]) for key in ("dense", "pruned"))
+    times = words.known(report["ratios"]["latency"])
+    if before is None or after is None or times is None:
+        return Change("One call", "", "not measured", words.reason(report["ratios"]["latency"]))
+    first, last = (f"{words.number(latency['median'])} ms" for latency in (before, after))
+    return Change("One call", first, last, words.speed_change(times))
+
+
+def footnotes(report: Report) -> list[str]:
+    """Why cells of the networks' table are empty, each reason once."""
+    cells = [cell for entry in _there(report) for cell in (entry["ci95"], entry["latency_ms"])]
+    return list(dict.fromkeys(words.reason(cell) for cell in cells if is_missing(cell)))
+
+
+def _there(report: Report) -> list[Entry]:
+    return [entry for entry in map(words.known, words.networks(report).values()) if entry]
+
+
+def largest(layers: list[Layer]) -> tuple[list[Layer], list[Layer]]:
+    """The layers to draw and those to fold away, both in the network's order."""
+    first = sorted(layers, key=lambda layer: layer["dense_bytes"], reverse=True)[:DRAWN]
+    drawn = {layer["name"] for layer in first}
+    return (
+        [layer for layer in layers if layer["name"] in drawn],
+        [layer for layer in layers if layer["name"] not in drawn],
+    )
+
+
+def flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """A recipe as dotted keys and their values, as in TOML."""
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, json.dumps(value, ensure_ascii=False)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("secateur", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.tests["missing"] = is_missing
+    environment.globals.update(words=words, rows=rows, lines=lines)
+    return environment

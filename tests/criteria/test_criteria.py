@@ -1,0 +1,121 @@
+import pytest
+import torch
+from torch import Tensor, nn
+
+from secateur import Calibration, Magnitude, Random, Taylor, Wanda
+from secateur.errors import NumericalError, RecipeError
+
+
+def data_of(*batches: Tensor) -> Calibration:
+    return Calibration(lambda: list(batches), lambda model, x: model(x).sum())
+
+
+def linear(weight: list[list[float]]) -> nn.Linear:
+    layer = nn.Linear(len(weight[0]), len(weight), bias=False)
+    layer.weight.data = torch.tensor(weight)
+    return layer
+
+
+def test_magnitude_by_hand() -> None:
+    layer = linear([[1.0, -3.0]])
+    weights = dict(layer.named_parameters())
+    assert Magnitude(p=1)(layer, weights, None)["weight"].tolist() == [[1.0, 3.0]]
+    assert Magnitude(p=2)(layer, weights, None)["weight"].tolist() == [[1.0, 9.0]]
+    with pytest.raises(RecipeError, match="p = 1"):
+        Magnitude(p=3)
+
+
+def test_taylor_by_hand() -> None:
+    # loss = sum of w * x, gradient = x: scores are the mean over batches of (x * w)^2.
+    layer = linear([[2.0, -1.0]])
+    data = data_of(torch.tensor([[1.0, 3.0]]), torch.tensor([[2.0, 1.0]]))
+    scores = Taylor()(layer, dict(layer.named_parameters()), data)["weight"]
+    assert scores.tolist() == [[(4.0 + 16.0) / 2, (9.0 + 1.0) / 2]]
+
+
+def test_taylor_scores_a_parameter_that_the_loss_does_not_touch_with_zero() -> None:
+    model = nn.ModuleDict({"used": linear([[1.0]]), "unused": linear([[1.0]])})
+    data = Calibration(lambda: [torch.ones(1, 1)], lambda m, x: m.get_submodule("used")(x).sum())
+    scores = Taylor()(model, dict(model.named_parameters()), data)
+    assert scores["unused.weight"].tolist() == [[0.0]]
+
+
+def test_wanda_by_hand() -> None:
+    # Column norms over all rows of all batches: sqrt(9 + 16) = 5 and sqrt(0 + 1) = 1.
+    layer = linear([[2.0, -7.0]])
+    data = data_of(torch.tensor([[3.0, 0.0]]), torch.tensor([[4.0, 1.0]]))
+    assert Wanda()(layer, dict(layer.named_parameters()), data)["weight"].tolist() == [[10.0, 7.0]]
+
+
+def test_wanda_of_a_grouped_convolution_uses_the_channels_that_each_output_sees() -> None:
+    conv = nn.Conv2d(4, 2, 1, groups=2, bias=False)
+    conv.weight.data = torch.ones_like(conv.weight)
+    x = torch.tensor([1.0, 2.0, 3.0, 4.0]).reshape(1, 4, 1, 1)
+    scores = Wanda()(conv, dict(conv.named_parameters()), data_of(x))["weight"]
+    assert scores.flatten(1).tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+def test_wanda_of_an_unbatched_convolution() -> None:
+    conv = nn.Conv1d(2, 1, 1, bias=False)
+    conv.weight.data = torch.ones_like(conv.weight)
+    x = torch.tensor([[3.0, 4.0], [0.0, 2.0]])
+    assert Wanda()(conv, dict(conv.named_parameters()), data_of(x))["weight"].flatten().tolist() == [5.0, 2.0]
+
+
+def test_wanda_leaves_no_hook_behind_even_when_the_loss_fails() -> None:
+    layer = linear([[1.0]])
+
+    def broken(model: nn.Module, x: Tensor) -> Tensor:
+        raise RuntimeError("boom")
+
+    with pytest.raises(RuntimeError, match="boom"):
+        Wanda()(layer, dict(layer.named_parameters()), Calibration(lambda: [torch.ones(1, 1)], broken))
+    assert not layer._forward_pre_hooks
+
+
+def test_wanda_names_what_it_cannot_see() -> None:
+    gru = nn.GRU(3, 4)
+    with pytest.raises(RecipeError, match="weight_ih_l0, a parameter of GRU"):
+        Wanda()(gru, {"weight_ih_l0": gru.get_parameter("weight_ih_l0")}, data_of(torch.ones(1, 1, 3)))
+    model = nn.ModuleDict({"used": linear([[1.0]]), "unused": linear([[1.0]])})
+    data = Calibration(lambda: [torch.ones(1, 1)], lambda m, x: m.get_submodule("used")(x).sum())
+    with pytest.raises(RecipeError, match="saw no input of unused.weight"):
+        Wanda()(model, dict(model.named_parameters()), data)
+
+
+@pytest.mark.parametrize("criterion", [Taylor(), Wanda()])
+def test_data_are_asked_for(criterion: Taylor | Wanda) -> None:
+    layer = linear([[1.0]])
+    with pytest.raises(RecipeError, match="choose 'magnitude'"):
+        criterion(layer, dict(layer.named_parameters()), None)
+
+
+def test_only_so_many_batches_are_used() -> None:
+    layer, drawn = linear([[1.0]]), []
+
+    def batches() -> object:
+        for i in range(100):
+            drawn.append(i)
+            yield torch.ones(1, 1)
+
+    data = Calibration(batches, lambda m, x: m(x).sum(), limit=3)  # type: ignore[arg-type]
+    Taylor()(layer, dict(layer.named_parameters()), data)
+    assert drawn == [0, 1, 2]
+
+
+def test_an_infinite_loss_is_named() -> None:
+    layer = linear([[1.0]])
+    with pytest.raises(NumericalError, match="calibration batch 0 is inf"):
+        Taylor()(layer, dict(layer.named_parameters()), data_of(torch.tensor([[torch.inf]])))
+
+
+def test_random_is_its_own_stream() -> None:
+    a, b = linear([[1.0, 2.0]]), nn.ModuleDict({"x": linear([[1.0, 2.0]]), "y": linear([[1.0, 2.0]])})
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    first = Random(seed=1)(a, dict(a.named_parameters()), None)["weight"]
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(first, Random(seed=1)(a, dict(a.named_parameters()), None)["weight"])
+    assert not torch.equal(first, Random(seed=2)(a, dict(a.named_parameters()), None)["weight"])
+    both = Random(seed=1)(b, dict(b.named_parameters()), None)
+    assert not torch.equal(both["x.weight"], both["y.weight"])

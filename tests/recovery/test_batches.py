@@ -1,0 +1,84 @@
+"""The same batches after a resume, whatever else draws random numbers."""
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tiny import Tiny
+
+from secateur.errors import TaskError
+from secateur.recovery import randomness
+from secateur.recovery.batches import Batches
+
+
+class ThreeGenerators(Tiny):
+    """Shuffles lazily, with all three global generators."""
+
+    def __init__(self) -> None:
+        """Needs no network."""
+
+    def batches(self) -> Iterator[Any]:
+        for _ in range(5):
+            yield (random.random(), float(np.random.rand()), float(torch.rand(())))
+
+
+@pytest.fixture(scope="module")
+def task() -> ThreeGenerators:
+    return ThreeGenerators()
+
+
+def disturb() -> None:
+    random.random()
+    np.random.rand(3)
+    torch.rand(7)
+
+
+def test_a_resumed_stream_goes_on_with_the_same_batches(task: ThreeGenerators) -> None:
+    whole = Batches(task, seed=3)
+    expected = [next(whole) for _ in range(17)]
+    first = Batches(task, seed=3)
+    for _ in range(8):  # in the middle of the second epoch
+        next(first)
+        disturb()
+    state = first.state_dict()
+    disturb()
+    second = Batches(task, seed=99)
+    second.load_state_dict(state)
+    assert [next(second) for _ in range(9)] == expected[8:]
+
+
+def test_epochs_differ_and_seeds_differ(task: ThreeGenerators) -> None:
+    stream = Batches(task, seed=3)
+    first, second = ([next(stream) for _ in range(5)] for _ in range(2))
+    assert first != second
+    assert next(Batches(task, seed=4)) != first[0]
+
+
+def test_drawing_a_batch_leaves_the_generators_alone(task: ThreeGenerators) -> None:
+    stream = Batches(task, seed=3)
+    torch.manual_seed(1)
+    expected = torch.rand(2)
+    torch.manual_seed(1)
+    next(stream)
+    assert torch.equal(torch.rand(2), expected)
+
+
+def test_no_batches_at_all_is_said_so() -> None:
+    class Empty(ThreeGenerators):
+        def batches(self) -> Iterator[Any]:
+            return iter(())
+
+    with pytest.raises(TaskError, match="yielded nothing"):
+        next(Batches(Empty(), seed=0))
+
+
+def test_preserved_restores_all_three() -> None:
+    randomness.seed_everything(5)
+    with randomness.preserved():
+        disturb()
+    inside = (random.random(), float(np.random.rand()), float(torch.rand(())))
+    randomness.seed_everything(5)
+    assert inside == (random.random(), float(np.random.rand()), float(torch.rand(())))
