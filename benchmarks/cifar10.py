@@ -10,16 +10,31 @@ import os
 import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
+from statistics import mean
+from typing import cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from benchmarks.common import (
+    Options,
+    Sheet,
+    accuracy,
+    channels_last_,
+    give_up,
+    need,
+    options,
+    run,
+    smaller,
+    spread,
+    table,
+)
 from torch import Tensor, nn
 from torch.nn.utils import prune as torch_prune
 
-from benchmarks.common import Options, Outcome, Sheet, give_up, need, options, run, spread
 from secateur import Distillation, Gradual, Metric, Recipe, Recovery, stages
 from secateur.graph.weights import prunable
 from secateur.recovery.loop import evaluated
@@ -28,6 +43,7 @@ from secateur.tasks import import_file
 
 Batch = tuple[Tensor, Tensor]
 VALIDATION = 5000
+STEPS = 1500
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)  # what the network was trained with
 STD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
 
@@ -37,7 +53,7 @@ class Bfloat16(nn.Module):
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
-        self.net = net.to(memory_format=torch.channels_last)
+        self.net = channels_last_(net)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of images."""
@@ -67,7 +83,7 @@ class Cifar10:
     def batches(self) -> Iterator[Batch]:
         """Images shifted by up to 4 pixels, half of them mirrored."""
         x, y = self.train_set
-        for rows in torch.randperm(len(y)).split(64)[:-1]:
+        for rows in torch.split(torch.randperm(len(y)), 64):
             yield _normal(_augmented(x[rows])), y[rows]
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
@@ -86,12 +102,7 @@ class Cifar10:
 
 
 def _accuracy(model: nn.Module, examples: Batch) -> Metric:
-    x, y = examples
-    right = sum(
-        int((model(_normal(part)).argmax(1) == labels).sum())
-        for part, labels in zip(x.split(250), y.split(250), strict=True)
-    )
-    return Metric("accuracy", right / len(y), n=len(y))
+    return accuracy(lambda images: cast(Tensor, model(_normal(images))), *examples)
 
 
 def _normal(images: Tensor) -> Tensor:
@@ -127,7 +138,7 @@ def _images(archive: Path) -> dict[str, Tensor]:
 def _decoded(archive: Path) -> dict[str, np.ndarray]:
     """`train|test/<class>/NNNN.jpg`: classes are numbered in the alphabet's order, as CIFAR-10 does."""
     try:
-        from PIL import Image
+        image = import_module("PIL.Image")
     except ImportError:
         give_up("Decoding CIFAR-10's JPEGs, once, needs Pillow: pip install pillow.")
     found: dict[str, list[tuple[str, np.ndarray]]] = {"train": [], "test": []}
@@ -136,11 +147,100 @@ def _decoded(archive: Path) -> dict[str, np.ndarray]:
             file = tar.extractfile(member)
             if file is not None:
                 split, kind, _ = member.name.split("/")
-                pixels = np.asarray(Image.open(BytesIO(file.read())).convert("RGB"))
+                pixels = np.asarray(image.open(BytesIO(file.read())).convert("RGB"))
                 found[split].append((kind, pixels.transpose(2, 0, 1)))
     classes = sorted({kind for kind, _ in found["train"]})
     images = {f"{split}_x": np.stack([x for _, x in rows]) for split, rows in found.items()}
-    labels = {
-        f"{split}_y": np.array([classes.index(k) for k, _ in rows]) for split, rows in found.items()
-    }
+    labels = {f"{split}_y": np.array([classes.index(k) for k, _ in rows]) for split, rows in found.items()}
     return images | labels
+
+
+def recipe(sparsity: float, quick: bool) -> Recipe:
+    """Gradual magnitude with distillation; chosen on the validation images."""
+    steps = 20 if quick else STEPS
+    recovery = Recovery(
+        steps=steps,
+        optimizer="sgd",
+        learning_rate=0.05,
+        weight_decay=1e-4,
+        evaluate_every=max(1, steps // 10),
+        distillation=Distillation(weight=0.5, temperature=4.0),
+    )
+    return Recipe(sparsity=sparsity, schedule=Gradual(end=0.5), recovery=recovery)
+
+
+def torch_pruned(task: Cifar10, recipe: Recipe) -> Stage:
+    """`torch.nn.utils.prune` on the same weights, all at once, and the same training under its masks."""
+
+    def start() -> nn.Module:
+        model = copy.deepcopy(task.model)
+        owners = [name.rpartition(".")[0] for name in prunable(model)]
+        weights = [(model.get_submodule(owner), "weight") for owner in owners]
+        torch_prune.global_unstructured(
+            weights, pruning_method=torch_prune.L1Unstructured, amount=recipe.sparsity
+        )
+        return model
+
+    return Stage("torch_prune", recipe, False, start)
+
+
+def compared(task: Cifar10, seed: int, quick: bool) -> dict[str, Stage]:
+    """What is trained, by the words of the table; the most telling first."""
+    eighty, ninety = recipe(0.8, quick), recipe(0.9, quick)
+    untaught = replace(ninety, recovery=replace(ninety.recovery, distillation=Distillation(weight=0)))
+    return {
+        "dense, trained on": stages.dense_control(task, ninety),
+        "90 %, secateur": stages.pruned(task, ninety),
+        "90 %, torch.nn.utils.prune": torch_pruned(task, ninety),
+        "80 %, secateur": stages.pruned(task, eighty),
+        "80 %, torch.nn.utils.prune": torch_pruned(task, eighty),
+        "90 %, random": stages.random_baseline(task, ninety, seed),
+        "90 %, torch.nn.utils.prune, no teacher": torch_pruned(task, untaught),
+        "90 %, secateur, no teacher": stages.pruned(task, untaught),
+    }
+
+
+def main() -> None:
+    """Train all of them, seed after seed."""
+    with options("cifar10", "Does ResNet-20 keep its accuracy on CIFAR-10 when pruned?") as given:
+        sheet = Sheet(given, "CIFAR-10 (JPEG images): ResNet-20")
+        task = Cifar10(given)
+        dense = 100 * evaluated(task.evaluate, task.model).value
+        percents: dict[str, list[float]] = {}
+        ratios: dict[str, float] = {}
+        for seed in given.seeds:
+            for words, stage in compared(task, seed, given.quick).items():
+                model, percent = run(stage, task, seed, given, "cifar10")
+                percents.setdefault(words, []).append(percent)
+                if words not in ratios and words != "dense, trained on":
+                    ratios[words] = smaller(_plain(task.model), _plain(model), task.example_inputs)
+                sheet.put("Test accuracy", _text(dense, percents, ratios))
+        print(f"\n{sheet}")
+
+
+def _plain(model: nn.Module) -> nn.Module:
+    """The network alone, float32, with `torch.nn.utils.prune`'s masks multiplied in: what is shipped."""
+    assert isinstance(model, Bfloat16)
+    for module in model.net.modules():
+        if torch_prune.is_pruned(module) and hasattr(module, "weight_orig"):
+            torch_prune.remove(module, "weight")  # type: ignore[no-untyped-call]
+    return model.net
+
+
+def _text(dense: float, percents: dict[str, list[float]], ratios: dict[str, float]) -> str:
+    rows = [["dense, as it came", f"{dense:.2f}", "", "1.0"]]
+    for words, values in percents.items():
+        gain = f"{mean(values) - dense:+.2f}"
+        rows.append([words, spread(values), gain, f"{ratios[words]:.1f}" if words in ratios else "1.0"])
+    header = ["network", "test accuracy, %", "against dense, points", "times smaller (.sct)"]
+    seeds = len(next(iter(percents.values())))
+    return (
+        f"{table(header, rows)}\n\n"
+        f"{seeds} seed{'s' if seeds > 1 else ''}, {STEPS:,} optimizer steps of 64 images each "
+        f"({STEPS * 64 / 45000:.1f} epochs). The checkpoints are chosen on 5,000 training images, which "
+        "the dense network was trained on before it came here."
+    )
+
+
+if __name__ == "__main__":
+    main()

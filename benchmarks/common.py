@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -15,9 +15,9 @@ from statistics import mean
 from typing import NoReturn
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from secateur import Task, stages
+from secateur import Metric, Task, stages
 from secateur.export import save_state, write_graph
 from secateur.graph.trace import trace
 from secateur.measure import machine
@@ -85,33 +85,38 @@ def give_up(message: str) -> NoReturn:
     raise SystemExit(2)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """One trained network: accuracy on the test set, in percent, and bytes of its file."""
-
-    accuracy: float
-    file_bytes: int
-    seconds: float
-
-
-def run(stage: Stage, task: Task, seed: int, options: Options, label: str) -> tuple[nn.Module, Outcome]:
-    """Train one stage, judge it on the test set, and weigh its file: `.sct`, dense networks safetensors."""
+def run(stage: Stage, task: Task, seed: int, options: Options, label: str) -> tuple[nn.Module, float]:
+    """Train one stage; the network, and its accuracy in percent on the test set."""
     work = options.work / options.name / f"{label}-{stage.recipe.fingerprint}-{seed}"
     work.mkdir(parents=True, exist_ok=True)
     trained = stages.run(stage, task, seed, work, Silent())
     accuracy = 100 * evaluated(task.evaluate, trained.model).value
-    size = file_bytes(trained.model, task, work / "weighed", sparse=stage.prune)
     print(f"{label} {stage.name} seed {seed}: {accuracy:.2f} % in {trained.seconds:.0f} s", flush=True)
-    return trained.model, Outcome(accuracy, size, trained.seconds)
+    return trained.model, accuracy
 
 
-def file_bytes(model: nn.Module, task: Task, path: Path, *, sparse: bool) -> int:
-    """Bytes of the file that the network is shipped as."""
-    if sparse:
-        write_graph(trace(model, task.example_inputs), path, {})
-    else:
-        save_state(model, path)
-    return path.stat().st_size
+def accuracy(model: Callable[[Tensor], Tensor], images: Tensor, labels: Tensor) -> Metric:
+    """The share of images whose largest output is their label's."""
+    parts = zip(torch.split(images, 250), torch.split(labels, 250), strict=True)
+    right = sum(int((model(x).argmax(1) == y).sum()) for x, y in parts)
+    return Metric("accuracy", right / len(labels), n=len(labels))
+
+
+def channels_last_(net: nn.Module) -> nn.Module:
+    """The same network with its convolutions' weights in the order that CPUs train fastest with."""
+    for parameter in net.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return net
+
+
+def smaller(dense: nn.Module, pruned: nn.Module, example_inputs: tuple[Tensor, ...]) -> float:
+    """How many times smaller is the pruned network's `.sct` than the dense network's safetensors file?"""
+    with tempfile.TemporaryDirectory() as folder:
+        before, after = Path(folder, "dense.safetensors"), Path(folder, "pruned.sct")
+        save_state(dense, before)
+        write_graph(trace(pruned, example_inputs), after, {})
+        return before.stat().st_size / after.stat().st_size
 
 
 def spread(values: Sequence[float], digits: int = 2) -> str:
@@ -124,25 +129,29 @@ def spread(values: Sequence[float], digits: int = 2) -> str:
 
 @dataclass
 class Sheet:
-    """Tables and sentences that are printed, and with `--write` kept: again after every part."""
+    """Sections that are printed at the end, and with `--write` kept: again after every training."""
 
     options: Options
     title: str
-    parts: list[str] = field(default_factory=list)
+    sections: dict[str, str] = field(default_factory=dict)
 
-    def add(self, text: str) -> None:
-        """Print a part, and write the sheet as far as it goes."""
-        self.parts.append(text)
-        print(f"\n{text}\n", flush=True)
+    def put(self, heading: str, text: str) -> None:
+        """Set a section, anew where it is there already, and write the sheet as far as it goes."""
+        self.sections[heading] = text
         if self.options.write:
             RESULTS.mkdir(exist_ok=True)
-            sheet = "\n\n".join([f"# {self.title}", *self.parts, _origin(self.options)])
-            (RESULTS / f"{self.options.name}.md").write_text(f"{sheet}\n", encoding="utf-8")
+            path = RESULTS / f"{self.options.name}.md"
+            path.write_text(f"{self}\n\n{_origin(self.options)}\n", encoding="utf-8")
 
-    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """A Markdown table, numbers to the right."""
-        rule = ["---"] + ["---:"] * (len(header) - 1)
-        self.add("\n".join(f"| {' | '.join(row)} |" for row in [header, rule, *rows]))
+    def __str__(self) -> str:
+        sections = [f"## {heading}\n\n{text}" for heading, text in self.sections.items()]
+        return "\n\n".join([f"# {self.title}", *sections])
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, numbers to the right."""
+    rule = ["---"] + ["---:"] * (len(header) - 1)
+    return "\n".join(f"| {' | '.join(row)} |" for row in [header, rule, *rows])
 
 
 def _origin(options: Options) -> str:

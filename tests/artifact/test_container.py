@@ -214,14 +214,14 @@ def test_an_attacker_who_seals_a_flipped_byte_gets_an_error_or_a_file() -> None:
 
 
 JUNK = st.one_of(
-    st.sampled_from([None, True, -1, 0, 1, 7, 2**31, 2**40, 2**63, 2**200, 1e300, 0.5, "", "raw", "lzma"]),
+    st.sampled_from([None, True, -1, 0, 1, 7, 2**31, 2**40, 2**63, 10**4200, 1e300, 0.5, "", "raw", "lzma"]),
     st.sampled_from(["deflate", "dense", "bitmask", "float64", "int8", "conv.weight", "\ud800", [], {}]),
     st.lists(st.integers(-1, 2**33), max_size=5),
 )
 
 
 @given(st.data())
-@settings(fixed, max_examples=500)
+@settings(fixed, max_examples=300)
 def test_an_attacker_who_rewrites_the_header_gets_an_error_or_a_file(data: st.DataObject) -> None:
     header = copy.deepcopy(header_of(small()))
     for _ in range(data.draw(st.integers(1, 3))):
@@ -294,8 +294,8 @@ def changed(path: list[str | int], value: Any) -> Callable[[Header], None]:
         (["graph", 2], 2, "graph: its data does not end after 2 bytes"),
         (["tensors"], {}, r"in place of \[list, list, dict\]"),
         (["metadata"], [], r"in place of \[list, list, dict\]"),
-        (["metadata"], {"a": float("inf")}, "header is not JSON"),
-        (["extra"], 1, "not made of graph, tensors and metadata"),
+        (["metadata"], {"a": float("inf")}, "header: it is not JSON"),
+        (["extra"], 1, "header: it is not made of graph, tensors and metadata"),
     ],
 )
 def test_a_header_that_cannot_be_true_is_refused(path: list[str | int], value: Any, message: str) -> None:
@@ -307,7 +307,7 @@ def test_a_header_that_cannot_be_true_is_refused(path: list[str | int], value: A
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"\xff", b"[" * 100_000, b"9" * 5000, b'"\\ud800"'])
 def test_a_header_that_is_not_json_is_refused(text: bytes) -> None:
-    with pytest.raises(ArtifactError, match="header"):
+    with pytest.raises(ArtifactError, match="header: it is not"):
         decode(with_header(small(), text))
 
 

@@ -7,7 +7,7 @@ import torch
 from onnx import TensorProto, helper
 
 from secateur.errors import ArtifactError, ExportError, SecateurError
-from secateur.measure.runtimes import onnx_call, torch_call
+from secateur.measure.runtimes import load_weights, onnx_call, torch_call
 
 Axis = int | str | None
 
@@ -107,10 +107,46 @@ def test_torch_runs_in_evaluation_mode_without_gradients_on_so_many_threads() ->
     network = torch.nn.Sequential(torch.nn.Dropout(0.5), torch.nn.Linear(3, 2))
     inputs = torch.tensor([[1.0, 2.0, 3.0]])
     try:
-        result = torch_call(network, (inputs,), threads=1)()
+        result = torch_call(network, (inputs,), threads=1, batch=2)()
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
     assert isinstance(result, torch.Tensor)
     assert not result.requires_grad
-    assert torch.equal(result, network[1](inputs))  # dropout did nothing
+    once = network[1](inputs)
+    assert torch.equal(result, torch.cat([once, once]))  # dropout did nothing; the example came twice
+
+
+def exported(network: torch.nn.Module) -> bytes:
+    """What of an export matters here: the weights under PyTorch's names."""
+    weights = [
+        onnx.numpy_helper.from_array(value.numpy(), name) for name, value in network.state_dict().items()
+    ]
+    graph = helper.make_graph([], "graph", [], [], weights)
+    return bytes(helper.make_model(graph).SerializeToString())
+
+
+def test_weights_and_buffers_come_from_the_file(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    source, target = (torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2)) for _ in "ab")
+    source.state_dict()["1.running_mean"].add_(5.0)  # the dictionary shares its memory with the network
+    file = tmp_path / "model.onnx"
+    file.write_bytes(exported(source))
+    for model in (file, exported(source)):
+        target.state_dict()["0.weight"].zero_()
+        load_weights(target, model)
+        for name, value in source.state_dict().items():
+            assert torch.equal(value, target.state_dict()[name])
+
+
+@pytest.mark.parametrize(
+    ("network", "reason"),
+    [
+        (torch.nn.Linear(3, 4), r"'weight' has the shape \[4, 3\]; in the file it has \[2, 3\]"),
+        (torch.nn.PReLU(2), r"'weight' has the shape \[2\]; in the file it has \[2, 3\]"),
+        (torch.nn.Sequential(torch.nn.Linear(3, 2)), r"'0.weight' .* in the file it is missing"),
+    ],
+)
+def test_weights_of_another_network_are_refused(network: torch.nn.Module, reason: str) -> None:
+    with pytest.raises(SecateurError, match=reason + r"[^.]*\. Expected the very network"):
+        load_weights(network, exported(torch.nn.Linear(3, 2)))

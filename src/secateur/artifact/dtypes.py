@@ -27,7 +27,7 @@ EXPONENT_BITS = {
     "float32": 0x7F80_0000,
     "float64": 0x7FF0_0000_0000_0000,
 }
-"""Where the exponent stands in the float types that are computed in, or widened to such a type."""
+"""The exponent's bits in the float types that processors compute in, or widen before they do."""
 
 
 def to_words(array: Array) -> Words:

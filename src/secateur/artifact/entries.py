@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
+from typing import ClassVar
 
 from secateur.artifact.dtypes import DTYPES
 from secateur.artifact.encodings import ENCODINGS
@@ -41,7 +42,7 @@ class GraphEntry:
     stream: Stream
     size: int
     crc32: int
-    title = "graph"
+    title: ClassVar[str] = "graph"
 
     def __post_init__(self) -> None:
         self.stream.check(self.size)

@@ -8,7 +8,7 @@ from secateur.errors import ArtifactError
 if TYPE_CHECKING:
     import onnx
 
-BALLAST = ("doc_string", "metadata_props")  # an exporter's stack traces: ten times the graph
+BALLAST = ("doc_string", "metadata_props")  # with an exporter's stack traces, ten times the graph
 
 
 def parse(graph: bytes) -> "onnx.ModelProto":
@@ -17,7 +17,7 @@ def parse(graph: bytes) -> "onnx.ModelProto":
 
     try:
         model = onnx.load_model_from_string(graph)
-    except Exception as error:  # protobuf's own exceptions have no common public base
+    except Exception as error:  # protobuf has exceptions of its own
         raise ArtifactError(f"its graph is not an ONNX model ({error}).") from error
     refuse_external_data(model)
     return model

@@ -59,9 +59,9 @@ def from_json(data: bytes) -> Header:
         content = json.loads(data)
         json.dumps(content, ensure_ascii=False, allow_nan=False).encode()  # NaN, half characters
     except (ValueError, RecursionError) as error:
-        raise ArtifactError(f"its header is not JSON ({error}).") from error
+        raise ArtifactError(f"it is not JSON ({error}).") from error
     if not isinstance(content, dict) or set(content) != {"graph", "tensors", "metadata"}:
-        raise ArtifactError("its header is not made of graph, tensors and metadata.")
+        raise ArtifactError("it is not made of graph, tensors and metadata.")
     fields = [content["graph"], content["tensors"], content["metadata"]]
     graph, tensors, metadata = _typed(fields, list, list, dict)
     return Header(_graph(graph), tuple(map(_tensor, tensors)), metadata)
@@ -91,7 +91,7 @@ def _typed(row: Any, *kinds: type) -> list[Any]:
     """The row, if it is a list of these kinds; a bool is no int, and no number is negative."""
     if not isinstance(row, list) or [type(value) for value in row] != list(kinds):
         expected = ", ".join(kind.__name__ for kind in kinds)
-        raise ArtifactError(f"its header has {reprlib.repr(row)} in place of [{expected}].")
+        raise ArtifactError(f"it has {reprlib.repr(row)} in place of [{expected}].")
     if any(type(value) is int and value < 0 for value in row):
-        raise ArtifactError(f"its header has a negative number in {reprlib.repr(row)}.")
+        raise ArtifactError(f"it has a negative number in {reprlib.repr(row)}.")
     return row

@@ -21,6 +21,8 @@ def command(out: Path, sparsity: float | None, seed: int, curve: bool, resume: b
     """
     from importlib.util import find_spec
 
+    import torch
+
     from secateur.cli.init import TEMPLATES
     from secateur.cli.run import run
     from secateur.errors import TaskError
@@ -32,6 +34,9 @@ def command(out: Path, sparsity: float | None, seed: int, curve: bool, resume: b
     recipe = read(TEMPLATES / "recipe.toml")
     if sparsity is not None:
         recipe = recipe.with_sparsity(sparsity)
+    torch.set_num_threads(
+        1
+    )  # a network this small gains nothing from two, and waits for them on a busy machine
     click.echo("Training the dense network on 1,007 handwritten digits ...")
     task = import_file(TEMPLATES / "task.py").Digits(seed=seed)
     again = f"secateur demo --out {out} --seed {seed} --resume"

@@ -1,6 +1,6 @@
 """What exactly is timed: one forward call of a network in a runtime.
 
-Both functions answer a call without arguments for `secateur.measure.latency.time_calls`.
+`onnx_call` and `torch_call` answer a call without arguments for `secateur.measure.latency.time_calls`.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ import numpy as np
 from secateur.errors import ArtifactError, ExportError, SecateurError
 
 if TYPE_CHECKING:
-    import torch
+    from torch import Tensor, nn
 
 FLOATS = {"float16": "float16", "float": "float32", "double": "float64"}
 INTEGERS = {"bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
@@ -45,9 +45,9 @@ def onnx_call(onnx: bytes | Path, *, threads: int, batch: int, seed: int = 0) ->
 
 
 def torch_call(
-    module: "torch.nn.Module", inputs: "Sequence[torch.Tensor]", *, threads: int
+    module: "nn.Module", example_inputs: "Sequence[Tensor]", *, threads: int, batch: int
 ) -> Callable[[], object]:
-    """A forward call in PyTorch, eager, without gradients.
+    """A forward call in PyTorch, eager, without gradients, on the example's rows repeated to `batch`.
 
     The module is set to evaluation mode, and the whole process to `threads` threads: PyTorch keeps
     that number once per process.
@@ -56,12 +56,36 @@ def torch_call(
 
     torch.set_num_threads(threads)
     module.eval()
+    inputs = [x[torch.arange(batch) % len(x)] if x.dim() else x for x in example_inputs]
 
     @torch.inference_mode()
     def call() -> object:
         return module(*inputs)
 
     return call
+
+
+def load_weights(module: "nn.Module", onnx: bytes | Path) -> None:
+    """Put the weights of an ONNX model into the PyTorch network that it was exported from.
+
+    Raises:
+        SecateurError: the model lacks a parameter of the network, or has it in another shape.
+    """
+    import torch
+    from onnx import load, load_from_string, numpy_helper
+
+    model = load(onnx) if isinstance(onnx, Path) else load_from_string(onnx)
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    for name, parameter in module.named_parameters():
+        found = list(weights[name].dims) if name in weights else None
+        if found != list(parameter.shape):
+            raise SecateurError(
+                f"The network's parameter {name!r} has the shape {list(parameter.shape)}; in the file it "
+                f"{'is missing' if found is None else f'has {found}'}. Expected the very network that the "
+                "file was exported from."
+            )
+    arrays = {name: numpy_helper.to_array(weights[name]) for name in module.state_dict() if name in weights}
+    module.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()}, strict=False)
 
 
 def _session(onnx: bytes | Path, threads: int) -> Any:

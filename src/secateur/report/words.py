@@ -50,7 +50,7 @@ def colour(key: str) -> str:
 
 def number(value: float) -> str:
     """Three significant digits, without an exponent: 0.0412, 4.12, 41.2, 412, 4,120."""
-    if abs(value) >= 100:
+    if abs(value) >= 99.95:
         return f"{value:,.0f}"
     decimals = 4 if abs(value) < 0.0995 else 3 if abs(value) < 0.995 else 2 if abs(value) < 9.95 else 1
     return f"{value:.{decimals}f}"

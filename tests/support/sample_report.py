@@ -251,7 +251,7 @@ def history(goal: float) -> list[HistoryPoint]:
             HistoryPoint(
                 step=step,
                 sparsity=goal * due,
-                loss=0.05 + dip,
+                loss=0.05 + dip if step else missing("no step was taken yet"),
                 value=0.9889 + 0.0028 * step / 600 - dip,
             )
         )

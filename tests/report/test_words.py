@@ -1,0 +1,115 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from secateur.report import words
+from secateur.report.schema import MetricInfo
+
+ACCURACY: MetricInfo = {
+    "name": "accuracy",
+    "higher_is_better": True,
+    "kind": "proportion",
+    "checkpoint_chosen_on": "validate",
+}
+LOSS: MetricInfo = {**ACCURACY, "name": "loss", "higher_is_better": False, "kind": "mean"}
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        *[(0, "0.0000"), (0.0412, "0.0412"), (0.0999, "0.100"), (0.412, "0.412"), (0.9999, "1.00")],
+        *[
+            (4.123, "4.12"),
+            (9.96, "10.0"),
+            (41.23, "41.2"),
+            (99.96, "100"),
+            (412.3, "412"),
+            (4123.0, "4,123"),
+        ],
+    ],
+)
+def test_numbers_have_three_digits_and_no_exponent(value: float, shown: str) -> None:
+    assert words.number(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        *[(0, "0 B"), (999, "999 B"), (1_000, "1.00 kB"), (17_312, "17.3 kB"), (212_704, "213 kB")],
+        *[
+            (999_499, "999 kB"),
+            (999_500, "1.00 MB"),
+            (44_700_000, "44.7 MB"),
+            (5_000_000_000_000, "5,000 GB"),
+        ],
+    ],
+)
+def test_sizes(count: int, shown: str) -> None:
+    assert words.size(count) == shown
+
+
+@pytest.mark.parametrize(
+    ("fraction", "shown"),
+    [(0.0, "0.0 %"), (0.9, "90.0 %"), (0.9917, "99.17 %"), (0.99994, "> 99.99 %"), (1.0, "100.00 %")],
+)
+def test_sparsity(fraction: float, shown: str) -> None:
+    assert words.sparsity(fraction) == shown
+
+
+@given(st.floats(0, 1, exclude_max=True))
+def test_sparsity_is_never_rounded_up_to_all(fraction: float) -> None:
+    assert not words.sparsity(fraction).startswith("100")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0.04, "0.0 s"), (47.64, "47.6 s"), (60, "1 min 0 s"), (725.4, "12 min 5 s"), (12_000, "3 h 20 min")],
+)
+def test_durations(seconds: float, shown: str) -> None:
+    assert words.duration(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("times", "shown"),
+    [(12.287, "12.3x smaller"), (1.5, "1.50x smaller"), (1.004, "the same size"), (0.5, "2.00x larger")],
+)
+def test_size_changes(times: float, shown: str) -> None:
+    assert words.size_change(times) == shown
+
+
+@pytest.mark.parametrize(
+    ("times", "shown"),
+    [(1.5, "1.50x faster"), (1.09, "no faster"), (0.95, "no faster"), (0.5, "2.00x slower")],
+)
+def test_small_differences_of_speed_are_none(times: float, shown: str) -> None:
+    assert words.speed_change(times) == shown
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "info", "shown"),
+    [
+        (0.9889, 0.9861, ACCURACY, "0.28 points lower"),
+        (0.9861, 0.9889, ACCURACY, "0.28 points higher"),
+        (0.98890, 0.98891, ACCURACY, "unchanged"),
+        (1.234, 1.259, LOSS, "0.025 higher, which is worse"),
+        (1.259, 1.234, LOSS, "0.025 lower, which is better"),
+    ],
+)
+def test_metric_changes(before: float, after: float, info: MetricInfo, shown: str) -> None:
+    assert words.metric_change(before, after, info) == shown
+
+
+def test_metrics_and_intervals() -> None:
+    assert words.metric(0.98611, ACCURACY) == "98.61 %"
+    assert words.interval([0.968, 0.994], ACCURACY) == "96.80 to 99.40 %"
+    assert words.metric(1.9, LOSS) == "1.900"
+    assert words.metric(1234.5, LOSS) == "1234"
+    assert words.interval([-0.04, 0.05], LOSS) == "-0.04000 to 0.05000"
+    assert [words.heading(name) for name in ("accuracy", "mAP", "F1")] == ["Accuracy", "mAP", "F1"]
+
+
+def test_what_is_missing_has_a_reason_and_no_value() -> None:
+    assert words.known({"missing": "why"}) is None
+    assert words.reason({"missing": "why"}) == "why"
+    assert words.known([0.1, 0.2]) == [0.1, 0.2]
+    assert words.reason([0.1, 0.2]) == ""
