@@ -10,7 +10,7 @@ demo: $(READY)
 	$(BIN)/secateur demo --out demo-run --overwrite
 
 test: $(READY)
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadfile
 
 check: $(READY)
 	$(BIN)/ruff format --check .

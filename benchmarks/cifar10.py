@@ -43,7 +43,7 @@ from secateur.tasks import import_file
 
 Batch = tuple[Tensor, Tensor]
 VALIDATION = 5000
-STEPS = 1500
+STEPS = 1000
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)  # what the network was trained with
 STD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
 
@@ -163,10 +163,10 @@ def recipe(sparsity: float, quick: bool) -> Recipe:
         optimizer="sgd",
         learning_rate=0.05,
         weight_decay=1e-4,
-        evaluate_every=max(1, steps // 10),
+        evaluate_every=max(1, steps // 5),
         distillation=Distillation(weight=0.5, temperature=4.0),
     )
-    return Recipe(sparsity=sparsity, schedule=Gradual(end=0.5), recovery=recovery)
+    return Recipe(sparsity=sparsity, schedule=Gradual(end=0.75), recovery=recovery)
 
 
 def torch_pruned(task: Cifar10, recipe: Recipe) -> Stage:
@@ -174,11 +174,14 @@ def torch_pruned(task: Cifar10, recipe: Recipe) -> Stage:
 
     def start() -> nn.Module:
         model = copy.deepcopy(task.model)
+        for parameter in model.parameters():  # global_unstructured refuses channels-last weights
+            parameter.data = parameter.data.contiguous()
         owners = [name.rpartition(".")[0] for name in prunable(model)]
         weights = [(model.get_submodule(owner), "weight") for owner in owners]
         torch_prune.global_unstructured(
             weights, pruning_method=torch_prune.L1Unstructured, amount=recipe.sparsity
         )
+        channels_last_(model)
         return model
 
     return Stage("torch_prune", recipe, False, start)

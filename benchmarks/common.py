@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import os
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -156,8 +155,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _origin(options: Options) -> str:
     """How the figures came about."""
-    words = [word for word in sys.argv[1:] if not Path(word).is_absolute()]
-    command = shlex.join(["python", "-m", f"benchmarks.{options.name}", *words])
+    command = f"python -m benchmarks.{options.name} --seeds {len(options.seeds)} --write"
     where = machine.describe()
     return (
         f"Made by `{command}` on {date.today()}, revision {_revision()}, with one thread of "

@@ -23,7 +23,7 @@ evaluate_every = 50
 """
 
 
-def start(folder: Path, out: str, *more: str) -> subprocess.Popen[bytes]:
+def start(folder: Path, out: str, *, piped: bool = False) -> subprocess.Popen[bytes]:
     command = [
         "prune",
         "--task",
@@ -32,13 +32,12 @@ def start(folder: Path, out: str, *more: str) -> subprocess.Popen[bytes]:
         "recipe.toml",
         "--out",
         out,
-        *more,
     ]
     return subprocess.Popen(
         [sys.executable, "-m", "secateur", *command],
         cwd=folder,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.PIPE if piped else subprocess.DEVNULL,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
 
@@ -73,7 +72,7 @@ def test_killed_and_resumed_gives_the_same_file(tmp_path: Path) -> None:
 
 def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_text(RECIPE)
-    stopped = start(tmp_path, "run")
+    stopped = start(tmp_path, "run", piped=True)
     wait_for(tmp_path / "run" / "work" / "pruned.checkpoint.pt", stopped)
     stopped.send_signal(signal.SIGINT)
     _, error = stopped.communicate(timeout=60)

@@ -57,8 +57,8 @@ def claim(path: Path, recipe: Recipe, seed: int, task: str, *, resume: bool, ove
     """
     identity = {MARK: 1, "task": task, "seed": seed, "recipe": recipe.to_dict()}
     found = read_identity(path)
-    if found is not None and overwrite:
-        shutil.rmtree(path)
+    if found is not None and (overwrite or not any(path.glob("work/*.pt"))):
+        shutil.rmtree(path)  # asked for, or nothing was trained yet: a first try that failed at once
         found = None
     if found is None:
         _begin(path, identity, recipe)

@@ -55,7 +55,6 @@ def test_bad_recipes(folder: Path, recipe: str, says: str) -> None:
     ("body", "says"),
     [
         ("evaluate = None", "evaluate is not a method"),
-        ("@property\n    def loss(self): raise AttributeError", "loss(self, model, batch) -> Tensor"),
         (
             "example_inputs = 3\n    def __init__(self): self.model = torch.nn.Linear(1, 1)",
             "for one input write (x,)",
@@ -69,7 +68,9 @@ def test_bad_recipes(folder: Path, recipe: str, says: str) -> None:
             "5.bias holds 1 NaN or infinite values",
         ),
         (
-            "def loss(self, model, batch):\n        return super().loss(model, batch) * float('nan')",
+            "def __init__(self):\n        super().__init__()\n        self.factor = float('nan')\n"
+            "    def loss(self, model, batch):\n"
+            "        return super().loss(model, batch) * getattr(self, 'factor', 1)",
             "The loss is nan at step 0",
         ),
         ("def batches(self):\n        return iter(())", "batches() yielded nothing"),
@@ -80,6 +81,16 @@ def test_bad_tasks(folder: Path, body: str, says: str) -> None:
     assert code == 2, error
     assert says in error
     assert "Traceback" not in error
+
+
+def test_missing_members_are_listed_with_the_signature_to_write(folder: Path) -> None:
+    (folder / "task.py").write_text("class Mine:\n    model = None\n    def batches(self): ...\n")
+    answer = secateur("prune", "--task", "task.py:Mine", "--out", "run", cwd=folder)
+    assert answer.code == 2
+    for signature in ("loss(self, model, batch) -> Tensor", "evaluate(self, model) -> secateur.Metric"):
+        assert signature in answer.err
+    assert "batches(self)" not in answer.err
+    assert "Traceback" not in answer.err
 
 
 def test_a_task_file_that_fails_to_import_shows_the_users_own_traceback(folder: Path) -> None:
@@ -190,4 +201,4 @@ def test_unknown_commands_and_options() -> None:
     assert "No such command 'prun'" in answer.err
     answer = secateur("prune", "--task", "a.py:B", "--out", "x", "--sede", "3")
     assert answer.code == 2
-    assert "Did you mean --seed?" in answer.err
+    assert "Did you mean '--seed'?" in answer.err

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from commands import secateur
+from commands import secateur, secateur_process
 
 from secateur.cli import COMMANDS
 
@@ -40,7 +40,7 @@ def test_help_answers_at_once_and_without_torch() -> None:
     times = []
     for _ in range(3):
         start = time.perf_counter()
-        answer = secateur("--help")
+        answer = secateur_process("--help")
         times.append(time.perf_counter() - start)
         assert all(name in answer.out for name in COMMANDS)
     assert min(times) < 0.3

@@ -94,6 +94,9 @@ def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
         onnx_call(path, threads=1, batch=1)
     with pytest.raises(ArtifactError, match="cannot open the model"):
         onnx_call(b"not a model", threads=1, batch=1)
+    for source in (path, b"not a model"):
+        with pytest.raises(ArtifactError, match="cannot be read"):
+            load_weights(torch.nn.Linear(3, 2), source)
 
 
 def test_a_model_that_refuses_random_inputs_is_reported_with_their_shapes() -> None:

@@ -27,7 +27,7 @@ def test_rows_are_networks_and_columns_their_numbers() -> None:
     lines = printed(sample()).splitlines()
     pruned = next(i for i, line in enumerate(lines) if line.startswith("Pruned"))
     assert lines[pruned].split() == ["Pruned", "98.61", "%", "5,511", "90.0", "%", "17.3", "kB", "0.0409"]
-    assert lines[pruned + 1].split() == "96.80 to 99.40 % 0.0397 to 0.0458".split()
+    assert lines[pruned + 1].split() == ["96.80", "to", "99.40", "%", "0.0397", "to", "0.0458"]
     names = ["Dense ", "Dense control", "Pruned", "Random pruning", "Small dense"]
     order = [next(i for i, line in enumerate(lines) if line.startswith(name)) for name in names]
     assert order == sorted(order)

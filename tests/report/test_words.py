@@ -90,6 +90,7 @@ def test_small_differences_of_speed_are_none(times: float, shown: str) -> None:
     [
         (0.9889, 0.9861, ACCURACY, "0.28 points lower"),
         (0.9861, 0.9889, ACCURACY, "0.28 points higher"),
+        (0.98704, 0.98519, ACCURACY, "0.18 points lower"),  # 98.70 % to 98.52 %, though it is 0.185
         (0.98890, 0.98891, ACCURACY, "unchanged"),
         (1.234, 1.259, LOSS, "0.025 higher, which is worse"),
         (1.259, 1.234, LOSS, "0.025 lower, which is better"),

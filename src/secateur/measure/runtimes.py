@@ -69,12 +69,16 @@ def load_weights(module: "nn.Module", onnx: bytes | Path) -> None:
     """Put the weights of an ONNX model into the PyTorch network that it was exported from.
 
     Raises:
+        ArtifactError: this is no ONNX model.
         SecateurError: the model lacks a parameter of the network, or has it in another shape.
     """
     import torch
     from onnx import load, load_from_string, numpy_helper
 
-    model = load(onnx) if isinstance(onnx, Path) else load_from_string(onnx)
+    try:
+        model = load(onnx) if isinstance(onnx, Path) else load_from_string(onnx)
+    except Exception as error:  # protobuf's own, or an OSError for weights in a file beside it
+        raise ArtifactError(f"{_name(onnx)} cannot be read: {error}. Expected a valid ONNX model.") from error
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
     for name, parameter in module.named_parameters():
         found = list(weights[name].dims) if name in weights else None
@@ -107,9 +111,13 @@ def _session(onnx: bytes | Path, threads: int) -> Any:
         )
     except Exception as error:  # ONNX Runtime's errors have no common class of their own
         raise ArtifactError(
-            f"ONNX Runtime cannot open {'the model' if isinstance(onnx, bytes) else onnx}: {error}. "
+            f"ONNX Runtime cannot open {_name(onnx)}: {error}. "
             "Expected a valid ONNX model with operators that this version knows."
         ) from error
+
+
+def _name(onnx: bytes | Path) -> str:
+    return "the model" if isinstance(onnx, bytes) else str(onnx)
 
 
 def _shape(name: str, declared: Sequence[int | str | None], batch: int) -> list[int]:

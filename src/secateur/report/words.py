@@ -108,11 +108,11 @@ def interval(bounds: Sequence[float], info: MetricInfo) -> str:
 
 
 def metric_change(before: float, after: float, info: MetricInfo) -> str:
-    """How far the yardstick went: `0.28 points lower`."""
+    """How far the yardstick went, as the rounded values beside it tell: `0.28 points lower`."""
     if metric(before, info) == metric(after, info):
         return "unchanged"
-    gap = abs(after - before)
-    far = f"{100 * gap:.2f} points" if info["kind"] == "proportion" else f"{gap:.3g}"
+    points = abs(round(100 * after, 2) - round(100 * before, 2))
+    far = f"{points:.2f} points" if info["kind"] == "proportion" else f"{abs(after - before):.3g}"
     way = "higher" if after > before else "lower"
     if info["higher_is_better"]:
         return f"{far} {way}"
