@@ -50,18 +50,22 @@ class Options:
 
 
 @contextlib.contextmanager
-def options(name: str, question: str, seeds: int = 3) -> Iterator[Options]:
-    """Read the command line; the work folder is a temporary one unless `--work` names it."""
+def options(name: str, question: str, *, threads: int | None = 1) -> Iterator[Options]:
+    """Read the command line; the work folder is a temporary one unless `--work` names it.
+
+    PyTorch computes with one thread, so that several benchmarks can run side by side; with as many as
+    it likes where `threads` is None.
+    """
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=question)
     default = Path(os.environ.get("SECATEUR_DATA", ROOT.parent / "shared"))
     parser.add_argument("--data", type=Path, default=default, help="folder with data/ and models/")
-    parser.add_argument("--seeds", type=int, default=seeds, help="number of seeds (default: %(default)s)")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="a few steps only, to see that it works")
     parser.add_argument("--write", action="store_true", help=f"keep the sheet in results/{name}.md")
     parser.add_argument("--work", type=Path, help="keep trained networks here, and go on from them")
-    parser.add_argument("--threads", type=int, default=1, help="of PyTorch (default: %(default)s)")
     given = parser.parse_args()
-    torch.set_num_threads(given.threads)
+    if threads is not None:
+        torch.set_num_threads(threads)
     with tempfile.TemporaryDirectory() as temporary:
         seeds_asked = range(1 if given.quick else given.seeds)
         write = given.write and not given.quick
@@ -156,11 +160,11 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _origin(options: Options) -> str:
     """How the figures came about."""
     command = f"python -m benchmarks.{options.name} --seeds {len(options.seeds)} --write"
-    where = machine.describe()
+    where, threads = machine.describe(), torch.get_num_threads()
     return (
-        f"Made by `{command}` on {date.today()}, revision {_revision()}, with one thread of "
-        f"{where['processor']} ({where['cores']} cores, shared), {where['system']}, "
-        f"Python {where['python']}, torch {where['torch']}."
+        f"Made by `{command}` on {date.today()}, revision {_revision()}. PyTorch {where['torch']}, "
+        f"{threads} thread{'s' if threads > 1 else ''}; Python {where['python']}, {where['system']}, "
+        f"{where['processor']}, {where['cores']} cores that other work shared."
     )
 
 
