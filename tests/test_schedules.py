@@ -15,7 +15,7 @@ def test_every_schedule_rises_to_the_whole_goal(name: str, steps: int) -> None:
     schedule = SCHEDULES[name]()
     due = [d for step in range(steps) if (d := schedule(step, steps)) is not None]
     assert due == sorted(due)
-    assert 0 <= due[0]
+    assert due[0] >= 0
     assert due[-1] == 1.0
 
 

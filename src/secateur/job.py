@@ -161,7 +161,7 @@ class _Job:
             recipe=self.recipe.to_dict(),
             recipe_fingerprint=self.recipe.fingerprint,
             seed=self.seed,
-            machine={**machine.describe()},
+            machine=machine.describe(),
             seconds={name: trained.seconds for name, trained in self.trained.items()},
         )
         report["seconds"]["total"] = time.perf_counter() - self.started

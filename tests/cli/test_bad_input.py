@@ -64,7 +64,8 @@ def test_bad_recipes(folder: Path, recipe: str, says: str) -> None:
             "Expected model: torch.nn.Module",
         ),
         (
-            "def __init__(self):\n        super().__init__()\n        self.model[5].bias.data[0] = float('inf')",
+            "def __init__(self):\n        super().__init__()\n"
+            "        self.model[5].bias.data[0] = float('inf')",
             "5.bias holds 1 NaN or infinite values",
         ),
         (

@@ -5,8 +5,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secateur import Blocks, ErdosRenyi, GlobalRank, Gradual, Iterative, NofM, OneShot, Recipe, Recovery
-from secateur import Distillation, Magnitude, Random, Taylor, Wanda
+from secateur import (
+    Blocks,
+    Distillation,
+    ErdosRenyi,
+    GlobalRank,
+    Gradual,
+    Iterative,
+    Magnitude,
+    NofM,
+    OneShot,
+    Random,
+    Recipe,
+    Recovery,
+    Taylor,
+    Wanda,
+)
 from secateur.cli.init import TEMPLATES
 from secateur.errors import RecipeError
 from secateur.recipe.toml import dumps, read

@@ -1,7 +1,6 @@
 """What are the numbers of a run? Every one is read from a file, a clock or an evaluation."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import cast
 
 import numpy as np
 import onnx_ir
@@ -93,7 +92,7 @@ def ratios(dense: Entry, pruned: Entry, dense_sct_bytes: int) -> Ratios:
     elif is_missing(after):
         latency = after
     else:
-        latency = cast(Latency, before)["median"] / cast(Latency, after)["median"]
+        latency = before["median"] / after["median"]
     return Ratios(
         bytes=dense["file_bytes"] / pruned["file_bytes"],
         bytes_without_pruning=dense["file_bytes"] / dense_sct_bytes,

@@ -3,7 +3,12 @@
 A value that could not be had is a `Missing`, which says why, never a null or an absent key.
 """
 
-from typing import Any, Literal, TypedDict, TypeGuard
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from secateur.measure.machine import Machine
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 SCHEMA = "secateur-report/1"
 
@@ -100,17 +105,6 @@ class CurvePoint(TypedDict):
     file_bytes: int
 
 
-class Machine(TypedDict):
-    """Where the clocks ticked."""
-
-    processor: str
-    cores: int
-    system: str
-    python: str
-    torch: str
-    onnxruntime: str
-
-
 class Report(TypedDict):
     """Everything; the text, JSON and HTML reports are views of it."""
 
@@ -137,6 +131,6 @@ class Report(TypedDict):
     seconds: dict[str, float]  # by stage, and "total"
 
 
-def is_missing(value: object) -> TypeGuard[Missing]:
+def is_missing(value: object) -> "TypeIs[Missing]":
     """Whether a field has no value but a reason."""
     return isinstance(value, dict) and set(value) == {"missing"}

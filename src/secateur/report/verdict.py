@@ -1,22 +1,23 @@
 """What does a run mean, in plain sentences that claim nothing which was not measured?"""
 
+from secateur.report import words
 from secateur.report.schema import Entry, Report
-from secateur.report.words import known
-
-FASTER = 1.1  # a median that is less than 10 % better is within the noise of most machines
 
 
 def verdict(report: Report, *, taught: bool, wanted_teacher: bool) -> list[str]:
-    """Accuracy, bytes, time, baselines, and what to be careful about."""
-    sentences = [
-        _quality(report),
-        _size(report),
-        _speed(report),
-        *_baseline(report, known(report["random_baseline"]), "Random pruning at the same sparsity"),
-        *_baseline(
-            report, known(report["small_dense_baseline"]), "A small dense network of about the same bytes"
-        ),
-    ]
+    """Accuracy, bytes, time, baselines, and what to be careful about.
+
+    Args:
+        report: complete but for its verdict.
+        taught: whether the dense original was heard in recovery.
+        wanted_teacher: whether the recipe asked for that.
+    """
+    random, small = words.known(report["random_baseline"]), words.known(report["small_dense_baseline"])
+    sentences = [_quality(report), _size(report), _speed(report)]
+    if random is not None:
+        sentences.append(_baseline(report, random, "Random pruning at the same sparsity"))
+    if small is not None:
+        sentences.append(_baseline(report, small, "A small dense network of about the same bytes"))
     if report["metric"]["checkpoint_chosen_on"] == "evaluate":
         sentences.append(
             "The best checkpoint was chosen on the same examples that are reported, which makes every "
@@ -30,54 +31,50 @@ def verdict(report: Report, *, taught: bool, wanted_teacher: bool) -> list[str]:
     return sentences
 
 
-def shown(report: Report, value: float) -> str:
-    """A metric's value for people: a percentage for proportions."""
-    return f"{100 * value:.2f} %" if report["metric"]["kind"] == "proportion" else f"{value:.4g}"
-
-
 def _quality(report: Report) -> str:
-    name, dense, pruned = report["metric"]["name"], report["dense"], report["pruned"]
-    control = known(report["dense_control"])
+    info, dense, pruned = report["metric"], report["dense"], report["pruned"]
+    control = words.known(report["dense_control"])
     sentence = (
-        f"{100 * pruned['sparsity']:.1f} % of the {report['recipe']['measure']} are gone. {name}: "
-        f"{shown(report, dense['value'])} before, {shown(report, pruned['value'])} after"
+        f"{words.sparsity(pruned['sparsity'])} of the {report['recipe']['measure']} are gone. "
+        f"{words.heading(info['name'])}: {words.metric(dense['value'], info)} before, "
+        f"{words.metric(pruned['value'], info)} after"
     )
     if control is not None:
-        sentence += f"; the dense network with the same extra steps: {shown(report, control['value'])}"
-    return sentence + "."
+        sentence += f"; the dense network with the same extra steps: {words.metric(control['value'], info)}"
+    return f"{sentence}."
 
 
 def _size(report: Report) -> str:
-    ratio = report["ratios"]
-    if ratio["bytes"] <= 1:
+    before, after = report["dense"]["file_bytes"], report["pruned"]["file_bytes"]
+    if before <= after:
         return (
-            f"The file is not smaller: {report['dense']['file_bytes']:,} bytes before, "
-            f"{report['pruned']['file_bytes']:,} after. A network this small is mostly graph, or the "
-            "sparsity is too low for a mask to pay."
+            f"The file is not smaller: {before:,} bytes before, {after:,} after. A network this small is "
+            "mostly graph, or the sparsity is too low for a mask to pay."
         )
     return (
-        f"The file is {ratio['bytes']:.1f}x smaller: {report['dense']['file_bytes']:,} bytes as dense "
-        f"safetensors, {report['pruned']['file_bytes']:,} as .sct. Compression alone, without pruning, "
-        f"gives {ratio['bytes_without_pruning']:.2f}x."
+        f"The file is {words.size_change(before / after)}: {before:,} bytes as dense safetensors, "
+        f"{after:,} as .sct. Compression alone, without pruning, gives "
+        f"{words.ratio(report['ratios']['bytes_without_pruning'])}."
     )
 
 
 def _speed(report: Report) -> str:
-    before, after = known(report["dense"]["latency_ms"]), known(report["pruned"]["latency_ms"])
-    ratio = known(report["ratios"]["latency"])
-    if before is None or after is None or ratio is None:
+    before = words.known(report["dense"]["latency_ms"])
+    after = words.known(report["pruned"]["latency_ms"])
+    if before is None or after is None:
         return "The time of a call could not be measured, so nothing is claimed about it."
-    measured = f"{before['median']:.3g} ms before, {after['median']:.3g} ms after, in ONNX Runtime"
-    if ratio >= FASTER:
-        return f"A call is {ratio:.2f}x faster: {measured}."
+    ratio = before["median"] / after["median"]
+    measured = (
+        f"A call is {words.speed_change(ratio)}: {words.number(before['median'])} ms before, "
+        f"{words.number(after['median'])} ms after, in ONNX Runtime."
+    )
+    if ratio >= words.FASTER:
+        return measured
     return (
-        f"A call is not faster: {measured}. ONNX Runtime multiplies by zeros like by any other number, so "
-        "zeros alone save bytes, not time. Time needs a runtime with sparse kernels, or whole channels "
-        "removed."
+        f"{measured} ONNX Runtime multiplies by zeros like by any other number, so zeros alone save bytes, "
+        "not time. Time needs a runtime with sparse kernels, or whole channels removed."
     )
 
 
-def _baseline(report: Report, entry: Entry | None, words: str) -> list[str]:
-    if entry is None:
-        return []
-    return [f"{words} reaches {shown(report, entry['value'])} ({entry['file_bytes']:,} bytes)."]
+def _baseline(report: Report, entry: Entry, name: str) -> str:
+    return f"{name} reaches {words.metric(entry['value'], report['metric'])} ({entry['file_bytes']:,} bytes)."
