@@ -5,7 +5,7 @@ A value that could not be had is a `Missing`, which says why, never a null or an
 
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from secateur.measure.machine import Machine
+from secateur.measure.machine import Machine as Machine  # part of the schema
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs

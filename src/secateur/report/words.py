@@ -29,7 +29,7 @@ NETWORKS = {
 
 def known(value: T | Missing) -> T | None:
     """The value, or None where the report has only a reason."""
-    return None if is_missing(value) else cast(T, value)
+    return None if is_missing(value) else value
 
 
 def reason(value: object) -> str:
