@@ -83,7 +83,8 @@ def small_dense_baseline(task: Task, recipe: Recipe, file_bytes: int, seed: int)
 
     def start() -> nn.Module:
         randomness.seed_everything(seed)
-        return cast(nn.Module, narrow(width))
+        device = next(task.model.parameters()).device
+        return cast(nn.Module, narrow(width)).to(device)
 
     return Stage("small_dense_baseline", longer, False, start)
 

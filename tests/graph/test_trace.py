@@ -1,0 +1,140 @@
+import copy
+from collections.abc import Callable
+
+import numpy as np
+import onnx_ir
+import pytest
+import torch
+from torch import Tensor, nn
+
+import secateur
+from secateur.errors import ExportError, NumericalError, RecipeError
+from secateur.export import max_abs_diff
+from secateur.graph.trace import trace, with_weights_of
+from secateur.graph.weights import check_finite, prunable
+
+
+class Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(11, 8)
+        self.gru = nn.GRU(8, 12, num_layers=2, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(24, 5)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        states, _ = self.gru(self.embed(tokens))
+        answer: Tensor = self.head(states[:, -1])
+        return answer
+
+
+def attention() -> nn.Module:
+    layer = nn.TransformerEncoderLayer(16, 4, 32, dropout=0.0, batch_first=True)
+    return nn.Sequential(layer, nn.Flatten(), nn.Linear(16 * 6, 3))
+
+
+CASES: dict[str, tuple[Callable[[], nn.Module], Tensor]] = {
+    "convolutions": (
+        lambda: nn.Sequential(
+            nn.Conv2d(3, 8, 3, stride=2, padding=1),
+            nn.BatchNorm2d(8),
+            nn.ReLU6(),
+            nn.Conv2d(8, 8, 3, groups=8),
+            nn.Conv2d(8, 4, 1),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+        ),
+        torch.randn(1, 3, 12, 12),
+    ),
+    "recurrent": (Recurrent, torch.randint(11, (1, 7))),
+    "attention": (attention, torch.randn(1, 6, 16)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_names_survive_any_batch_runs_and_outputs_agree(name: str, tmp_path: object) -> None:
+    make, x = CASES[name]
+    torch.manual_seed(0)
+    model = make().eval()
+    graph = trace(model, (x,))
+    assert {n for n, _ in model.named_parameters()} <= set(graph.graph.initializers)
+    path = f"{tmp_path}/model.sct"
+    assert secateur.save(model, path, example_inputs=(x,)) < 1e-5
+    network = secateur.load(path)
+    many = torch.cat([x] * 5)
+    answer = network(many.numpy())
+    assert isinstance(answer, np.ndarray)
+    assert np.allclose(answer, model(many).detach().numpy(), atol=1e-5)
+
+
+def test_a_graph_takes_the_weights_of_another_network() -> None:
+    torch.manual_seed(0)
+    one, other = (CASES["convolutions"][0]() for _ in range(2))
+    x = CASES["convolutions"][1]
+    graph = trace(one, (x,))
+    swapped = with_weights_of(graph, other)
+    weight = swapped.graph.initializers["0.weight"].const_value
+    assert weight is not None
+    assert np.array_equal(weight.numpy(), other.state_dict()["0.weight"].numpy())
+    original = graph.graph.initializers["0.weight"].const_value
+    assert original is not None
+    assert np.array_equal(original.numpy(), one.state_dict()["0.weight"].numpy())
+    assert isinstance(swapped, onnx_ir.Model)
+
+
+def test_tracing_leaves_the_mode_of_every_module() -> None:
+    model = CASES["convolutions"][0]().train()
+    model.get_submodule("1").eval()  # a frozen BatchNorm
+    trace(model, (CASES["convolutions"][1],))
+    assert [m.training for m in model.children()] == [True, False, True, True, True, True, True]
+
+
+def test_a_network_that_cannot_be_exported_says_why() -> None:
+    class Impossible(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x * float(np.asarray(x.sum().item()))
+
+    with pytest.raises(ExportError, match="Impossible cannot be exported to ONNX"):
+        trace(Impossible(), (torch.ones(2, 2),))
+
+
+def test_an_example_that_does_not_run_says_why() -> None:
+    with pytest.raises(ExportError, match="Linear cannot be exported to ONNX: mat1 and mat2"):
+        trace(nn.Linear(3, 4), (torch.ones(2, 5),))
+
+
+def test_a_file_that_is_another_network_is_refused(tmp_path: object) -> None:
+    model = nn.Linear(3, 2)
+    path = f"{tmp_path}/model.sct"
+    secateur.save(model, path, example_inputs=(torch.ones(1, 3),))
+    other = copy.deepcopy(model)
+    other.weight.data += 1
+    with pytest.raises(ExportError, match="answers differently from PyTorch"):
+        max_abs_diff(other, secateur.load(path), (torch.ones(1, 3),))
+
+
+def test_prunable_weights_have_two_axes_and_keep_their_order() -> None:
+    model = Recurrent()
+    names = list(prunable(model))
+    assert names[0] == "embed.weight"
+    assert names[-1] == "head.weight"
+    assert not any("bias" in name for name in names)
+    assert next(iter(prunable(model, only=["gru.*"], skip=["*_hh_*"]))) == "gru.weight_ih_l0"
+
+
+def test_tied_weights_appear_once() -> None:
+    model = nn.ModuleDict({"a": nn.Linear(3, 3), "b": nn.Linear(3, 3)})
+    model["b"].weight = model["a"].weight
+    assert list(prunable(model)) == ["a.weight"]
+
+
+def test_a_pattern_that_matches_nothing_suggests_a_name() -> None:
+    with pytest.raises(RecipeError, match="Did you mean 'head.weight'"):
+        prunable(Recurrent(), skip=["hed.weight"])
+
+
+def test_infinite_buffers_are_found_too() -> None:
+    model = nn.BatchNorm1d(2)
+    assert model.running_var is not None
+    model.running_var[1] = torch.inf
+    with pytest.raises(NumericalError, match="running_var holds 1 NaN or infinite values of 2"):
+        check_finite(model)
