@@ -37,7 +37,7 @@ from torch.nn.utils import prune as torch_prune
 
 from secateur import Distillation, Gradual, Metric, Recipe, Recovery, stages
 from secateur.graph.weights import prunable
-from secateur.recovery.loop import evaluated
+from secateur.recovery.judge import evaluated
 from secateur.stages import Stage
 from secateur.tasks import import_file
 

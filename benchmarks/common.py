@@ -20,7 +20,7 @@ from secateur import Metric, Task, stages
 from secateur.export import save_state, write_graph
 from secateur.graph.trace import trace
 from secateur.measure import machine
-from secateur.recovery.loop import evaluated
+from secateur.recovery.judge import evaluated
 from secateur.recovery.progress import Silent
 from secateur.stages import Stage
 

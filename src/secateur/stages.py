@@ -22,8 +22,9 @@ from secateur.criteria import Random
 from secateur.errors import TaskError
 from secateur.recipe import Recipe
 from secateur.recovery import checkpoint, randomness
-from secateur.recovery.loop import Point, Training, train
+from secateur.recovery.loop import train
 from secateur.recovery.progress import Progress
+from secateur.recovery.run import Point, Training
 
 
 @dataclass(frozen=True)

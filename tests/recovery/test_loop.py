@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from secateur import Distillation, Gradual, Iterative, Metric, OneShot, Recipe, Recovery
 from secateur.core.protocols import Schedule
 from secateur.errors import Interrupted, NumericalError, TaskError
-from secateur.recovery.loop import Training, train
+from secateur.recovery.loop import train
 from secateur.recovery.optimizer import learning_rate
 from secateur.recovery.progress import Silent
+from secateur.recovery.run import Training
 
 RECOVERY = Recovery(steps=60, learning_rate=5e-3, evaluate_every=20, checkpoint_every=10, batchnorm_batches=5)
 RECIPE = Recipe(sparsity=0.8, schedule=Gradual(end=0.5, every=5), recovery=RECOVERY)

@@ -11,6 +11,7 @@ from secateur.criteria import Magnitude
 from secateur.errors import RecipeError
 from secateur.patterns import Elements
 from secateur.recipe.options import Recovery
+from secateur.recipe.tables import to_dict
 from secateur.schedules import Gradual
 
 
@@ -83,8 +84,6 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, the tables of the TOML form."""
-        from secateur.recipe.plain import to_dict
-
         return to_dict(self)
 
     @property

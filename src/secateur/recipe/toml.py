@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from secateur.errors import RecipeError
-from secateur.recipe.plain import from_dict
+from secateur.recipe.parse import from_dict
 from secateur.recipe.recipe import Recipe
 
 

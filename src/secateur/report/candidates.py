@@ -11,7 +11,7 @@ from secateur.core.masks import Masks
 from secateur.core.task import Metric, Task
 from secateur.export import save_state, write_graph
 from secateur.graph.trace import trace, with_weights_of
-from secateur.recovery.loop import evaluated
+from secateur.recovery.judge import evaluated
 from secateur.run_folder import RunFolder
 from secateur.stages import Trained
 

@@ -1,43 +1,14 @@
-"""How is a recipe written as plain tables, and read back?
-
-Strings stand for classes only here, through the tables of each folder (CRITERIA, PATTERNS, ...).
-"""
+"""Which recipe do plain tables describe?"""
 
 import dataclasses
 import typing
 from collections.abc import Mapping
 from typing import Any
 
-from secateur.allocation import ALLOCATIONS
-from secateur.criteria import CRITERIA
 from secateur.errors import RecipeError, did_you_mean
-from secateur.patterns import PATTERNS
 from secateur.recipe.options import Distillation, Recovery
 from secateur.recipe.recipe import Recipe
-from secateur.schedules import SCHEDULES
-
-TABLES: dict[str, Mapping[str, type[Any]]] = {
-    "criterion": CRITERIA,
-    "pattern": PATTERNS,
-    "allocation": ALLOCATIONS,
-    "schedule": SCHEDULES,
-}
-
-
-def to_dict(recipe: Recipe) -> dict[str, Any]:
-    """Tables with a `name` for each of the four answers, numbers and strings for the rest."""
-    plain: dict[str, Any] = {}
-    for field in dataclasses.fields(recipe):
-        value = getattr(recipe, field.name)
-        if field.name in TABLES:
-            names = {cls: name for name, cls in TABLES[field.name].items()}
-            name = names.get(type(value), f"{type(value).__module__}.{type(value).__qualname__}")
-            plain[field.name] = {"name": name, **_fields(value)}
-        elif isinstance(value, tuple):
-            plain[field.name] = list(value)
-        else:
-            plain[field.name] = _fields(value) if dataclasses.is_dataclass(value) else value
-    return plain
+from secateur.recipe.tables import TABLES
 
 
 def from_dict(plain: Mapping[str, Any]) -> Recipe:
@@ -58,11 +29,6 @@ def from_dict(plain: Mapping[str, Any]) -> Recipe:
         values["recovery"] = _build(Recovery, recovery, "recovery")
     recipe: Recipe = _build(Recipe, values, "the recipe")
     return recipe
-
-
-def _fields(value: Any) -> dict[str, Any]:
-    """A dataclass' fields as plain data, none where it is another class."""
-    return dataclasses.asdict(value) if dataclasses.is_dataclass(value) else {}  # type: ignore[arg-type]
 
 
 def _table(where: str, value: Any) -> dict[str, Any]:
