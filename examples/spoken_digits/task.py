@@ -70,7 +70,7 @@ class SpokenDigits:
     def batches(self) -> Iterator[Batch]:
         """(3) One epoch; each batch is shifted in time by up to 0.1 s."""
         frames, labels = self.train_set
-        for rows in torch.randperm(len(labels)).split(64):
+        for rows in torch.split(torch.randperm(len(labels)), 64):
             yield frames[rows].roll(int(torch.randint(-5, 6, ())), dims=1), labels[rows]
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -24,10 +25,10 @@ class Masks:
         """Elements that carry a mask."""
         return sum(mask.numel() for mask in self.tensors.values())
 
-    @property
+    @cached_property
     def removed(self) -> int:
         """Elements that are gone."""
-        return sum(int((~mask).sum()) for mask in self.tensors.values())
+        return sum(int(gone.sum()) for gone in self._gone.values())
 
     @property
     def sparsity(self) -> float:
@@ -47,16 +48,21 @@ class Masks:
     def apply_(self, model: nn.Module) -> None:
         """Set removed elements to +0.0 in place (not -0.0, which a product with the mask would give)."""
         parameters = dict(model.named_parameters())
-        for name, mask in self.tensors.items():
+        for name in self.tensors:
             if name not in parameters:
                 raise RecipeError(
                     f"The masks name the parameter {name!r}, which this model does not have. "
                     "Apply masks to the model they were found for, or to a copy of it."
                 )
-            parameters[name].masked_fill_(~mask, 0.0)
+            parameters[name].masked_fill_(self._gone[name], 0.0)
 
     def hold_exactly(self, model: nn.Module) -> bool:
         """Whether every removed element is exactly +0.0 in the model."""
         parameters = dict(model.named_parameters())
-        gone = (parameters[name].detach()[~mask] for name, mask in self.tensors.items())
-        return all(bool((w == 0).all()) and not bool(torch.signbit(w).any()) for w in gone)
+        weights = (parameters[name].detach()[gone] for name, gone in self._gone.items())
+        return all(bool((w == 0).all()) and not bool(torch.signbit(w).any()) for w in weights)
+
+    @cached_property
+    def _gone(self) -> dict[str, Tensor]:
+        """The complements, made once: a training loop needs them after every step."""
+        return {name: ~mask for name, mask in self.tensors.items()}
