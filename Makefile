@@ -36,9 +36,9 @@ $(READY): pyproject.toml constraints.txt
 picture: $(READY)
 	$(BIN)/secateur demo --out demo-run --curve --overwrite
 	mkdir -p docs/images
-	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --force-device-scale-factor=1 \
+	chromium --headless --log-level=3 --no-sandbox --disable-gpu --hide-scrollbars --force-device-scale-factor=1 \
 		--user-data-dir=$$(mktemp -d) --screenshot=docs/images/report.png --window-size=1000,1760 \
-		file://$(CURDIR)/demo-run/report.html
+		file://$(CURDIR)/demo-run/report.html 2>/dev/null
 
 docs: $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'

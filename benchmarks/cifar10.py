@@ -6,163 +6,35 @@ learning rates, data, augmentation and teacher.
 """
 
 import copy
-import os
-import tarfile
-from collections.abc import Iterator
-from dataclasses import replace
-from importlib import import_module
-from io import BytesIO
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from statistics import mean
-from typing import cast
 
-import numpy as np
-import torch
-import torch.nn.functional as F
-from benchmarks.common import (
-    Options,
-    Sheet,
-    accuracy,
-    channels_last_,
-    give_up,
-    need,
-    options,
-    run,
-    smaller,
-    spread,
-    table,
-)
-from torch import Tensor, nn
+from benchmarks.cifar10_task import Bfloat16, Cifar10
+from benchmarks.common import Sheet, channels_last_, options, run, smaller, spread, table
+from torch import nn
 from torch.nn.utils import prune as torch_prune
 
-from secateur import Distillation, Gradual, Metric, Recipe, Recovery, stages
+from secateur import Distillation, Gradual, Recipe, Recovery, stages
 from secateur.graph.weights import prunable
 from secateur.recovery.judge import evaluated
 from secateur.stages import Stage
-from secateur.tasks import import_file
 
-Batch = tuple[Tensor, Tensor]
-VALIDATION = 2000  # images
-STEPS = 1000
-MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)  # what the network was trained with
-STD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+STEPS = 1000  # optimizer steps of each training
+LONGER = 3000  # of two more, to see what time brings
 
 
-class Bfloat16(nn.Module):
-    """A network whose convolutions run in bfloat16; its weights, and what it answers, stay float32."""
+@dataclass
+class Row:
+    """One row of the table."""
 
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = channels_last_(net)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits of images."""
-        with torch.autocast("cpu", torch.bfloat16):
-            logits: Tensor = self.net(x)
-        return logits.float()
+    words: str
+    steps: int
+    percents: list[float] = field(default_factory=list)  # test accuracy of each seed
+    ratio: float = 1.0  # dense safetensors file / .sct, of seed 0
 
 
-class Cifar10:
-    """ResNet-20, trained on the JPEG images.
-
-    It was trained on every training image, so those say nothing about how well a checkpoint generalises:
-    the dense network would always win. 2,000 test images choose the checkpoints; the other 8,000 judge.
-    """
-
-    def __init__(self, options: Options) -> None:
-        images = _images(need(options.data / "data" / "cifar10_jpg.tar.xz"))
-        x, y = images["test_x"], images["test_y"]
-        order = torch.randperm(len(y), generator=torch.Generator().manual_seed(0))
-        valid, test = order[:VALIDATION], order[VALIDATION:]
-        few = 256 if options.quick else None
-        self.train_set = images["train_x"], images["train_y"]
-        self.valid_set = x[valid][:few], y[valid][:few]
-        self.test_set = x[test][:few], y[test][:few]
-        definitions = import_file(need(options.data / "models" / "models.py"))
-        weights = torch.load(need(options.data / "models" / "cifar_resnet20_jpgft.pt"), weights_only=True)
-        net: nn.Module = definitions.CifarResNet(3)
-        net.load_state_dict(weights)
-        self.model: nn.Module = Bfloat16(net).eval()
-        self.example_inputs = (_normal(self.test_set[0][:1]),)
-
-    def batches(self) -> Iterator[Batch]:
-        """Images shifted by up to 4 pixels, half of them mirrored."""
-        x, y = self.train_set
-        for rows in torch.split(torch.randperm(len(y)), 64):
-            yield _normal(_augmented(x[rows])), y[rows]
-
-    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Cross-entropy."""
-        x, y = batch
-        return F.cross_entropy(model(x), y)
-
-    def evaluate(self, model: nn.Module) -> Metric:
-        """Accuracy on the 8,000 images, of the plain network in float32."""
-        assert isinstance(model, Bfloat16)
-        return _accuracy(model.net, self.test_set)
-
-    def validate(self, model: nn.Module) -> Metric:
-        """Accuracy on the 2,000 images, in bfloat16."""
-        return _accuracy(model, self.valid_set)
-
-
-def _accuracy(model: nn.Module, examples: Batch) -> Metric:
-    return accuracy(lambda images: cast(Tensor, model(_normal(images))), *examples)
-
-
-def _normal(images: Tensor) -> Tensor:
-    """(n, 3, 32, 32) bytes as the network expects them."""
-    return ((images.float() / 255 - MEAN) / STD).contiguous(memory_format=torch.channels_last)
-
-
-def _augmented(images: Tensor) -> Tensor:
-    """Each image shifted by -4 to 4 pixels along both axes, over black, and mirrored by chance."""
-    n, size = len(images), images.shape[-1]
-    padded = F.pad(images, (4, 4, 4, 4))
-    along = torch.arange(size)
-    columns = torch.where(torch.rand(n, 1) < 0.5, along, along.flip(0)) + torch.randint(0, 9, (n, 1))
-    rows = along + torch.randint(0, 9, (n, 1))
-    image, channel = torch.arange(n).view(n, 1, 1, 1), torch.arange(3).view(1, 3, 1, 1)
-    return padded[image, channel, rows.view(n, 1, size, 1), columns.view(n, 1, 1, size)]
-
-
-def _images(archive: Path) -> dict[str, Tensor]:
-    """Bytes (n, 3, 32, 32) and labels of both splits, decoded once and kept in the user's cache folder."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "secateur" / "cifar10_jpg.npz"
-    if not cache.exists():
-        print(f"Decoding {archive.name} into {cache.parent} ...", flush=True)
-        decoded = _decoded(archive)
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        partial = cache.with_suffix(f".{os.getpid()}.npz")
-        np.savez(partial, **decoded)  # type: ignore[arg-type]
-        partial.replace(cache)
-    with np.load(cache) as arrays:
-        return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
-
-
-def _decoded(archive: Path) -> dict[str, np.ndarray]:
-    """`train|test/<class>/NNNN.jpg`: classes are numbered in the alphabet's order, as CIFAR-10 does."""
-    try:
-        image = import_module("PIL.Image")
-    except ImportError:
-        give_up("Decoding CIFAR-10's JPEGs, once, needs Pillow: pip install pillow.")
-    found: dict[str, list[tuple[str, np.ndarray]]] = {"train": [], "test": []}
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            file = tar.extractfile(member)
-            if file is not None:
-                split, kind, _ = member.name.split("/")
-                pixels = np.asarray(image.open(BytesIO(file.read())).convert("RGB"))
-                found[split].append((kind, pixels.transpose(2, 0, 1)))
-    classes = sorted({kind for kind, _ in found["train"]})
-    images = {f"{split}_x": np.stack([x for _, x in rows]) for split, rows in found.items()}
-    labels = {f"{split}_y": np.array([classes.index(k) for k, _ in rows]) for split, rows in found.items()}
-    return images | labels
-
-
-def recipe(sparsity: float, quick: bool) -> Recipe:
-    """Gradual magnitude with distillation; chosen on the validation images."""
-    steps = 20 if quick else STEPS
+def recipe(sparsity: float, steps: int) -> Recipe:
+    """Gradual magnitude with distillation."""
     recovery = Recovery(
         steps=steps,
         optimizer="sgd",
@@ -192,9 +64,9 @@ def torch_pruned(task: Cifar10, recipe: Recipe) -> Stage:
     return Stage("torch_prune", recipe, False, start)
 
 
-def compared(task: Cifar10, seed: int, quick: bool) -> dict[str, Stage]:
+def compared(task: Cifar10, seed: int, steps: int, longer: int) -> dict[str, Stage]:
     """What is trained, by the words of the table; the most telling first."""
-    eighty, ninety = recipe(0.8, quick), recipe(0.9, quick)
+    eighty, ninety, patient = recipe(0.8, steps), recipe(0.9, steps), recipe(0.9, longer)
     untaught = replace(ninety, recovery=replace(ninety.recovery, distillation=Distillation(weight=0)))
     return {
         "dense, trained on": stages.dense_control(task, ninety),
@@ -203,8 +75,10 @@ def compared(task: Cifar10, seed: int, quick: bool) -> dict[str, Stage]:
         "80 %, secateur": stages.pruned(task, eighty),
         "80 %, torch.nn.utils.prune": torch_pruned(task, eighty),
         "90 %, random": stages.random_baseline(task, ninety, seed),
-        "90 %, torch.nn.utils.prune, no teacher": torch_pruned(task, untaught),
+        "90 %, secateur, longer": stages.pruned(task, patient),
+        "90 %, torch.nn.utils.prune, longer": torch_pruned(task, patient),
         "90 %, secateur, no teacher": stages.pruned(task, untaught),
+        "90 %, torch.nn.utils.prune, no teacher": torch_pruned(task, untaught),
     }
 
 
@@ -213,16 +87,16 @@ def main() -> None:
     with options("cifar10", "Does ResNet-20 keep its accuracy on CIFAR-10 when pruned?") as given:
         sheet = Sheet(given, "CIFAR-10 (JPEG images): ResNet-20")
         task = Cifar10(given)
-        dense = 100 * evaluated(task.evaluate, task.model).value
-        percents: dict[str, list[float]] = {}
-        ratios: dict[str, float] = {}
+        rows = [Row("dense, as it came", 0, [100 * evaluated(task.evaluate, task.model).value])]
+        steps, longer = (20, 40) if given.quick else (STEPS, LONGER)
         for seed in given.seeds:
-            for words, stage in compared(task, seed, given.quick).items():
+            for words, stage in compared(task, seed, steps, longer).items():
+                row = _row(rows, words, stage)
                 model, percent = run(stage, task, seed, given, "cifar10")
-                percents.setdefault(words, []).append(percent)
-                if words not in ratios and words != "dense, trained on":
-                    ratios[words] = smaller(_plain(task.model), _plain(model), task.example_inputs)
-                sheet.put("Test accuracy", _text(dense, percents, ratios))
+                row.percents.append(percent)
+                if "dense" not in words and seed == 0:
+                    row.ratio = smaller(_plain(task.model), _plain(model), task.example_inputs)
+                sheet.put("Test accuracy", _text(rows))
         print(f"\n{sheet}")
 
 
@@ -230,23 +104,38 @@ def _plain(model: nn.Module) -> nn.Module:
     """The network alone, float32, with `torch.nn.utils.prune`'s masks multiplied in: what is shipped."""
     assert isinstance(model, Bfloat16)
     for module in model.net.modules():
-        if torch_prune.is_pruned(module) and hasattr(module, "weight_orig"):
+        if hasattr(module, "weight_orig"):
             torch_prune.remove(module, "weight")  # type: ignore[no-untyped-call]
     return model.net
 
 
-def _text(dense: float, percents: dict[str, list[float]], ratios: dict[str, float]) -> str:
-    rows = [["dense, as it came", f"{dense:.2f}", "", "1.0"]]
-    for words, values in percents.items():
-        gain = f"{mean(values) - dense:+.2f}"
-        rows.append([words, spread(values), gain, f"{ratios[words]:.1f}" if words in ratios else "1.0"])
-    header = ["network", "test accuracy, %", "against dense, points", "times smaller (.sct)"]
-    seeds = len(next(iter(percents.values())))
+def _row(rows: list[Row], words: str, stage: Stage) -> Row:
+    """The table's row of these words, new with the first seed."""
+    for row in rows:
+        if row.words == words:
+            return row
+    rows.append(Row(words, stage.recipe.recovery.steps))
+    return rows[-1]
+
+
+def _text(rows: list[Row]) -> str:
+    dense = rows[0].percents[0]
+    cells = [
+        [
+            row.words,
+            f"{row.steps:,}",
+            spread(row.percents),
+            f"{mean(row.percents) - dense:+.2f}",
+            f"{row.ratio:.1f}",
+        ]
+        for row in rows
+    ]
+    header = ["network", "steps", "test accuracy, %", "against dense, points", "times smaller (.sct)"]
+    seeds = max(len(row.percents) for row in rows)
     return (
-        f"{table(header, rows)}\n\n"
-        f"{seeds} seed{'s' if seeds > 1 else ''}; {STEPS:,} optimizer steps of 64 images each "
-        f"({STEPS * 64 / 50000:.1f} epochs), with the same teacher but where the row says otherwise. 2,000 "
-        "test images choose the checkpoints, the accuracy is that on the other 8,000."
+        f"{table(header, cells)}\n\n"
+        f"{seeds} seed{'s' if seeds > 1 else ''}; {STEPS:,} steps of 64 images are {STEPS * 64 / 50000:.1f} "
+        "epochs. 2,000 test images choose the checkpoints, the accuracy is that on the other 8,000."
     )
 
 

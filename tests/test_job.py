@@ -113,7 +113,7 @@ def test_a_bare_task_gets_a_report_that_says_what_is_missing() -> None:
     report = secateur.prune(Bare(), Recipe(sparsity=0.5, recovery=QUICK)).report
     assert fault(report, Report, "report") is None
     assert report["small_dense_baseline"] == {
-        "missing": "the task has no narrow(width) method that makes a narrower network"
+        "missing": "the task has no narrow(width) method for a narrower network, or no step to train it"
     }
     assert report["metric"]["checkpoint_chosen_on"] == "evaluate"
     text = " ".join(report["verdict"])
@@ -160,5 +160,64 @@ def test_the_goal_of_every_curve_point_is_checked_before_training(task: Tiny, tm
         secateur.prune(task, Recipe(recovery=QUICK), out=tmp_path / "run", curve=(2.0, 1000.0))
     assert not (tmp_path / "run").exists()
     recipe = Recipe(sparsity=0.5, pattern=NofM(), recovery=QUICK)
-    with pytest.raises(secateur.SecateurError, match="removes exactly 50 %"):
+    with pytest.raises(secateur.SecateurError, match="there is no curve to draw"):
         secateur.prune(task, recipe, out=tmp_path / "run", curve=(2.0, 4.0))
+
+
+class Tied(nn.Module):
+    """One weight under two names, and a layer that is never used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inward = nn.Linear(6, 6, bias=False)
+        self.outward = nn.Linear(6, 6, bias=False)
+        self.outward.weight = self.inward.weight
+        self.head = nn.Linear(6, 3)
+        self.unused = nn.Linear(6, 6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        answer: Tensor = self.head(self.outward(torch.tanh(self.inward(x))))
+        return answer
+
+
+def test_tied_and_unused_weights_do_not_spoil_the_end_of_a_run() -> None:
+    task = Bare()
+    task.model = Tied()  # type: ignore[assignment]
+    report = secateur.prune(task, Recipe(sparsity=0.5, recovery=QUICK)).report
+    assert report["certificates"]["zeros_exact"]
+    assert {layer["name"] for layer in report["layers"]} == {"inward.weight", "head.weight", "head.bias"}
+
+
+def test_sparsity_counts_what_was_removed_not_what_was_zero_all_along() -> None:
+    task = Bare()
+    with torch.no_grad():
+        for layer in (task.model[0], task.model[2]):
+            assert isinstance(layer, nn.Linear)
+            layer.bias.zero_()
+            layer.bias.requires_grad_(False)
+    recipe = Recipe(sparsity=0.5, measure="parameters", recovery=QUICK)
+    report = secateur.prune(task, recipe).report
+    assert report["pruned"]["sparsity"] == pytest.approx(0.5, abs=0.002)
+    assert report["dense"]["sparsity"] == 0
+
+
+def test_a_network_that_cannot_be_exported_is_refused_before_it_is_trained(tmp_path: Path) -> None:
+    class Twice(nn.Linear):
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+            y = super().forward(x)
+            return y, y
+
+    task = Bare()
+    task.model = Twice(6, 3)  # type: ignore[assignment]
+    task.loss = lambda model, rows: pytest.fail("it was trained")  # type: ignore[method-assign]
+    task.evaluate = lambda model: Metric("zero", 0.0, n=1, kind="mean")  # type: ignore[method-assign]
+    with pytest.raises(secateur.SecateurError, match="Return each tensor once"):
+        secateur.prune(task, Recipe(sparsity=0.5, recovery=QUICK), out=tmp_path / "run")
+
+
+def test_the_callers_random_state_is_left_alone(task: Tiny) -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(3)
+    torch.manual_seed(3)
+    secateur.prune(task, Recipe(sparsity=0.5, recovery=Recovery(steps=2, evaluate_every=2)))
+    assert torch.equal(torch.rand(3), expected)

@@ -12,11 +12,13 @@ from torch import nn
 from secateur import stages, version
 from secateur.core.masks import Masks
 from secateur.core.task import Task
-from secateur.errors import RecipeError
-from secateur.export import save_state
+from secateur.errors import Interrupted, RecipeError
+from secateur.export import save_state, state_hash
+from secateur.graph.weights import check_finite
 from secateur.masking import plan
 from secateur.measure import machine
 from secateur.recipe import Recipe
+from secateur.recovery import randomness
 from secateur.recovery.progress import Progress, Silent
 from secateur.report import candidates, collect, files
 from secateur.report.candidates import Candidate
@@ -26,7 +28,9 @@ from secateur.run_folder import RunFolder, claim
 from secateur.stages import Trained
 from secateur.tasks import check_task
 
-NO_WIDTH = Missing(missing="the task has no narrow(width) method that makes a narrower network")
+NO_WIDTH = Missing(
+    missing="the task has no narrow(width) method for a narrower network, or no step to train it"
+)
 CURVE = (2.0, 4.0, 8.0, 16.0, 32.0)
 
 
@@ -79,7 +83,9 @@ def prune(
     with ExitStack() as stack:
         keep = out is not None
         path = Path(out) if out is not None else Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        folder = claim(path, recipe, seed, type(task).__name__, resume=resume, overwrite=overwrite)
+        identity = {"task": type(task).__name__, "weights_sha256": state_hash(task.model)}
+        folder = claim(path, recipe, seed, identity, resume=resume, overwrite=overwrite)
+        stack.enter_context(randomness.preserved())
         job = _Job(task, recipe, seed, folder, progress or Silent())
         report = job.run(curve)
         files.write_json(report, folder.path)
@@ -90,7 +96,13 @@ def prune(
 
 def _check_goals(task: Task, recipe: Recipe, curve: Sequence[float]) -> None:
     """Refuse what cannot be reached before hours of training, not after."""
+    check_finite(task.model)
     plan(task.model, recipe)
+    if curve and recipe.pattern.ceiling < 1:
+        raise RecipeError(
+            f"{recipe.pattern} fixes the sparsity, so there is no curve to draw. Leave the curve out, or "
+            "choose the pattern 'elements' or 'blocks'."
+        )
     for factor in curve:
         if factor < 1:
             raise RecipeError(f"curve factor {factor:g}: expected 1 or more times fewer weights.")
@@ -125,6 +137,8 @@ class _Job:
 
     def _train(self, stage: stages.Stage, dense: Candidate, file: Path | str) -> Candidate:
         """One stage, trained and saved; a file given by its ending goes to the work folder."""
+        if self.progress.stop_requested():
+            raise Interrupted(f"Stopped before {stage.name}. What was trained was left on disk.")
         self.trained[stage.name] = stages.run(stage, self.task, self.seed, self.folder.work, self.progress)
         path = file if isinstance(file, Path) else self.folder.work / f"{stage.name}.{file}"
         return candidates.of_stage(self.trained[stage.name], self.task, dense, path)
@@ -145,7 +159,7 @@ class _Job:
             random_baseline=entries["random_baseline"],
             small_dense_baseline=entries.get("small_dense_baseline", NO_WIDTH),
             ratios=collect.ratios(
-                entries["dense"], entries["pruned"], candidates.dense_sct_bytes(compared[0], self.folder)
+                entries["dense"], entries["pruned"], candidates.dense_sct_bytes(self.folder)
             ),
             layers=collect.layers(pruned),
             certificates=collect.certificates(pruned, self.task),

@@ -1,5 +1,6 @@
 """Which elements does a recipe remove from this model now?"""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -100,11 +101,11 @@ def find_masks(
     scores = _scores(model, layout.weights, recipe, data, previous)
     units = [recipe.pattern.units(group, scores) for group in layout.groups]
     scored = [
-        ScoredGroup(group, pooled, int(torch.isneginf(pooled).sum()), most)
+        ScoredGroup(group, pooled, gone, max(gone, most))  # earlier masks may have had a lower floor
         for group, pooled, most in zip(layout.groups, units, layout.most, strict=True)
+        for gone in [int(torch.isneginf(pooled).sum())]
     ]
-    gone = sum(group.least for group in scored)
-    remove = max(gone, layout.units_due(due * recipe.sparsity))
+    remove = max(sum(group.least for group in scored), layout.units_due(due * recipe.sparsity))
     counts = recipe.allocation(scored, remove)
     tensors: dict[str, Tensor] = {}
     for group, pooled in zip(layout.groups, units, strict=True):
@@ -140,7 +141,7 @@ def _scores(
 
 def _most(units: int, floor: float) -> int:
     """Units that may go when the floor, and at least one unit, must stay."""
-    return units - max(1, -int(-floor * units // 1))
+    return units - max(1, math.ceil(floor * units - 1e-9))
 
 
 def _out_of_reach(layout: Plan, recipe: Recipe) -> GoalError:

@@ -109,7 +109,8 @@ class Pruner:
             )
         self.steps_done = state["steps_done"]
         self.due = state["due"]
-        self.masks = Masks(dict(state["masks"]))
+        weights = dict(self.model.named_parameters())
+        self.masks = Masks({name: mask.to(weights[name].device) for name, mask in state["masks"].items()})
         self._early = dict(state["early"])
         self.hold()
 

@@ -11,6 +11,7 @@ work/               trained stages and checkpoints, for --resume
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ from secateur.recipe import Recipe
 from secateur.recipe.toml import dumps
 
 MARK = "secateur-run"
+FILES = [
+    *("run.json", "recipe.toml", "report.json", "report.html"),
+    *("model.sct", "pruned.safetensors", "dense.safetensors"),
+]
 
 
 @dataclass(frozen=True)
@@ -39,37 +44,52 @@ class RunFolder:
         return self.path / name
 
 
-def claim(path: Path, recipe: Recipe, seed: int, task: str, *, resume: bool, overwrite: bool) -> RunFolder:
+def claim(
+    path: Path, recipe: Recipe, seed: int, task: Mapping[str, str], *, resume: bool, overwrite: bool
+) -> RunFolder:
     """Make the folder, or go on in it.
 
     Args:
         path: of the run's folder.
         recipe: of this run; a resumed run must have the same.
         seed: likewise.
-        task: the task's name, likewise.
+        task: what tells the task from another, likewise.
         resume: go on with the run in the folder; begin one where there is none.
-        overwrite: delete an earlier run there first; never anything that is not a run.
+        overwrite: delete an earlier run's files there first; never anything else.
 
     Raises:
         OutputError: the folder holds something else, or an earlier run and neither `resume` nor
             `overwrite`, or it cannot be written.
         ResumeError: the run there has another recipe, seed or task.
     """
-    identity = {MARK: 1, "task": task, "seed": seed, "recipe": recipe.to_dict()}
+    check_free(path, resume=resume, overwrite=overwrite)
+    identity = {MARK: 1, **task, "seed": seed, "recipe": recipe.to_dict()}
     found = read_identity(path)
-    if found is not None and (overwrite or not any(path.glob("work/*.pt"))):
-        shutil.rmtree(path)  # asked for, or nothing was trained yet: a first try that failed at once
-        found = None
-    if found is None:
+    if found is not None and overwrite:
+        _clear(path)
+    if found is None or overwrite or _untrained(path):
         _begin(path, identity, recipe)
-    elif not resume:
+    else:
+        _check_same(path, found, identity)
+    return RunFolder(path)
+
+
+def check_free(path: Path, *, resume: bool, overwrite: bool) -> None:
+    """Refuse a folder that this run may not use; quick, so that it can come before all work.
+
+    Raises:
+        OutputError: as `claim`.
+    """
+    if read_identity(path) is not None and not (resume or overwrite or _untrained(path)):
         raise OutputError(
             f"{path} holds a run already. Go on with it with --resume, begin anew with --overwrite, or "
             "choose another --out."
         )
-    else:
-        _check_same(path, found, identity)
-    return RunFolder(path)
+
+
+def _untrained(path: Path) -> bool:
+    """Whether a run there failed before it came to anything."""
+    return not (path / "report.json").exists() and not any(path.glob("work/*.pt"))
 
 
 def read_identity(path: Path) -> dict[str, Any] | None:
@@ -90,6 +110,17 @@ def read_identity(path: Path) -> dict[str, Any] | None:
             "touched. Choose another --out."
         )
     return found
+
+
+def _clear(path: Path) -> None:
+    """Delete what a run writes; what is not ours stays."""
+    try:
+        if (path / "work").exists():
+            shutil.rmtree(path / "work")
+        for name in FILES:
+            (path / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"The run in {path} cannot be deleted: {error}.") from error
 
 
 def _begin(path: Path, identity: dict[str, Any], recipe: Recipe) -> None:

@@ -70,16 +70,16 @@ def curve_point(task: Task, recipe: Recipe, factor: float) -> Stage:
 
 
 def small_dense_baseline(task: Task, recipe: Recipe, file_bytes: int, seed: int) -> Stage | None:
-    """A dense network of about `file_bytes`, None where the task gives no width.
+    """A dense network of about `file_bytes`, None where the task gives no width or no step to train it.
 
     It gets the steps that the dense network was trained for, where the task says them, and those of
     recovery, with the dense original as its teacher.
     """
     narrow = getattr(task, "narrow", None)
-    if narrow is None:
+    steps = recipe.recovery.steps + int(getattr(task, "training_steps", 0))
+    if narrow is None or not steps:
         return None
     width = _width_for(narrow, file_bytes)
-    steps = recipe.recovery.steps + int(getattr(task, "training_steps", 0))
     longer = replace(recipe, recovery=replace(recipe.recovery, steps=steps))
 
     def start() -> nn.Module:

@@ -2,7 +2,6 @@
 
 import importlib.util
 import sys
-import traceback
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from secateur.core.blame import users_code
 from secateur.core.task import Task
 from secateur.errors import TaskError, did_you_mean
 
@@ -67,6 +67,17 @@ def check_task(task: Any) -> Task:
             f"{_name(task)}.example_inputs is {type(inputs).__name__}. Expected "
             f"{ATTRIBUTES['example_inputs']}; for one input write (x,)."
         )
+    for name, parameter in task.model.named_parameters():
+        if parameter.is_meta or torch.nn.parameter.is_lazy(parameter):
+            raise TaskError(
+                f"{name} has no values yet (a meta or lazy parameter). Expected a trained network: load its "
+                "weights, or run one forward call."
+            )
+    if not any(parameter.requires_grad for parameter in task.model.parameters()):
+        raise TaskError(
+            f"No parameter of {_name(task)}.model can be trained: all have requires_grad = False. Call "
+            "model.requires_grad_(True), so that what pruning costs can be recovered."
+        )
     checked: Task = task
     return checked
 
@@ -77,16 +88,15 @@ def import_file(path: Path) -> ModuleType:
     Raises:
         TaskError: the import fails; the message holds the user's own traceback.
     """
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    name = f"_secateur_task_{path.stem}"  # not the bare name: random.py must not take random's place
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None, "a .py file has a spec"
     assert spec.loader is not None, "and a loader"
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.resolve().parent))
-    sys.modules[path.stem] = module
-    try:
+    sys.modules[name] = module
+    with users_code(f"The import of {path}"):
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise TaskError(f"{path} failed to import:\n\n{_users_traceback(error)}") from error
     return module
 
 
@@ -94,19 +104,8 @@ def _made(found: Any, spec: str) -> Any:
     """The object itself, or what the class or function makes."""
     if not isinstance(found, type) and (hasattr(found, "evaluate") or not callable(found)):
         return found
-    try:
+    with users_code(f"{spec}, called without arguments,"):
         return found()
-    except Exception as error:
-        raise TaskError(
-            f"{spec} failed when called without arguments:\n\n{_users_traceback(error)}"
-        ) from error
-
-
-def _users_traceback(error: Exception) -> str:
-    """The traceback from the user's own file on; secateur's and importlib's frames tell nothing."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if "importlib" not in f.filename and f.filename != __file__]
-    return "".join([*traceback.format_list(own), *traceback.format_exception_only(error)]).rstrip()
 
 
 def _name(task: Any) -> str:

@@ -97,7 +97,7 @@ def test_missing_members_are_listed_with_the_signature_to_write(folder: Path) ->
 def test_a_task_file_that_fails_to_import_shows_the_users_own_traceback(folder: Path) -> None:
     code, error = prune(folder, body="x = 1 / 0")
     assert code == 2
-    assert "task.py failed to import" in error
+    assert "The import of task.py failed" in error
     assert "x = 1 / 0" in error
     assert "ZeroDivisionError" in error
     assert "importlib" not in error
@@ -203,3 +203,23 @@ def test_unknown_commands_and_options() -> None:
     answer = secateur("prune", "--task", "a.py:B", "--out", "x", "--sede", "3")
     assert answer.code == 2
     assert "Did you mean '--seed'?" in answer.err
+
+
+def test_a_bug_in_the_users_loss_shows_the_users_own_lines(folder: Path) -> None:
+    body = "def __init__(self):\n        super().__init__()\n        self.ready = True\n"
+    body += "    def loss(self, model, batch):\n"
+    body += "        return self.los if hasattr(self, 'ready') else super().loss(model, batch)"
+    code, error = prune(folder, body=body)
+    assert code == 2
+    assert "loss(model, batch) failed" in error
+    assert "return self.los" in error
+    assert "has no attribute 'los'" in error
+    assert "secateur/recovery" not in error
+
+
+def test_a_task_file_may_be_named_like_a_module_of_python(folder: Path) -> None:
+    (folder / "random.py").write_text(TASK.format(body="pass"))
+    answer = secateur(
+        "prune", "--task", "random.py:Mine", "--recipe", "recipe.toml", "--out", "run", cwd=folder
+    )
+    assert answer.code == 0, answer.err

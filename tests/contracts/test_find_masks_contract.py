@@ -134,3 +134,11 @@ def test_scores_rank_something_other_than_position(task: Tiny, criterion: str) -
         assert not scores[name].requires_grad
         assert bool((scores[name] >= 0).all())
         assert len(set(scores[name].flatten().tolist())) > weight.numel() // 4
+
+
+@pytest.mark.parametrize("allocation", ALLOCATIONS)
+def test_earlier_masks_with_a_lower_floor_stay_nested(task: Tiny, allocation: str) -> None:
+    low = replace(recipe_of("magnitude", "elements", allocation, sparsity=0.9), floor=0.0)
+    first = masks_of(task, task.model, low)
+    later = masks_of(task, task.model, replace(low, floor=0.3, sparsity=0.5), previous=first)
+    assert later.hash() == first.hash()

@@ -1,4 +1,8 @@
+from typing import Any
+
+import numpy as np
 import pytest
+import torch
 
 from secateur import Metric
 from secateur.errors import TaskError
@@ -38,3 +42,14 @@ def test_direction() -> None:
 def test_nonsense_is_refused(value: float, n: int, says: str) -> None:
     with pytest.raises(TaskError, match=says):
         Metric("accuracy", value, n=n)
+
+
+def test_tensors_and_numpy_numbers_become_plain_ones() -> None:
+    metric = Metric("accuracy", torch.tensor(0.5), n=np.int64(4), std=np.float32(0.25))  # type: ignore[arg-type]
+    assert [type(value) for value in (metric.value, metric.n, metric.std)] == [float, int, float]
+
+
+@pytest.mark.parametrize("options", [{"std": float("nan")}, {"std": -1.0}, {"kind": "median"}])
+def test_a_spread_or_kind_that_cannot_be_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(TaskError, match="The metric loss has"):
+        Metric("loss", 1.0, n=3, **{"kind": "mean", **options})

@@ -1,5 +1,7 @@
 import copy
+import itertools
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import onnx_ir
@@ -138,3 +140,38 @@ def test_infinite_buffers_are_found_too() -> None:
     model.running_var[1] = torch.inf
     with pytest.raises(NumericalError, match="running_var holds 1 NaN or infinite values of 2"):
         check_finite(model)
+
+
+def test_save_leaves_a_good_file_alone_when_the_new_one_fails(tmp_path: object) -> None:
+    class Changing(nn.Module):
+        """Answers something else at each call, so the exported graph cannot agree."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.calls = itertools.count(1)
+            self.weight = nn.Parameter(torch.ones(1))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x * self.weight * next(self.calls)
+
+    path = Path(f"{tmp_path}/model.sct")
+    secateur.save(nn.Linear(3, 2), path, example_inputs=(torch.ones(1, 3),))
+    before = path.read_bytes()
+    with pytest.raises(ExportError, match="answers differently"):
+        secateur.save(Changing(), path, example_inputs=(torch.ones(1, 3),))
+    assert path.read_bytes() == before
+    assert [p.name for p in path.parent.iterdir()] == ["model.sct"]
+
+
+def test_outputs_of_minus_infinity_do_not_differ_from_themselves(tmp_path: object) -> None:
+    class Masked(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x).masked_fill(torch.tensor([True, False]), -torch.inf)
+
+    assert secateur.save(Masked(3, 2), f"{tmp_path}/m.sct", example_inputs=(torch.ones(1, 3),)) < 1e-5
+
+
+def test_weight_norm_is_refused_with_the_way_out() -> None:
+    layer = nn.utils.parametrizations.weight_norm(nn.Linear(3, 4))
+    with pytest.raises(RecipeError, match="remove_parametrizations"):
+        prunable(layer)

@@ -23,7 +23,7 @@ def test_a_call_of_known_length() -> None:
     timing = time_calls({"one": busy(1.0)}, warmup=1, runs=5)["one"]
     assert timing.runs == 5
     assert 1.0 <= timing.p10 <= timing.median <= timing.p90
-    assert timing.median < 3.0  # a busy test machine may add, but not treble
+    assert timing.p10 < 3.0  # a busy test machine adds to many runs, but does not treble all of them
 
 
 def test_calls_are_interleaved_each_after_an_untimed_call_of_itself() -> None:

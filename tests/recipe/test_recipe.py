@@ -122,3 +122,24 @@ def test_a_missing_file_is_said_so(tmp_path: Path) -> None:
 def test_impossible_recovery_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(RecipeError, match=next(iter(options))):
         Recovery(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"criterion": "taylor"}, "expected an object, such as Magnitude"),
+        ({"pattern": Blocks}, "expected an object, such as Elements"),
+        ({"skip": "head.weight"}, "expected a tuple of texts, such as \\('head.weight',\\)"),
+        ({"sparsity": "0.9"}, "expected a number"),
+    ],
+)
+def test_texts_in_place_of_objects_are_refused(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(RecipeError, match=says):
+        Recipe(**options)
+
+
+def test_one_of_three_can_be_said_in_toml_as_the_message_says_it(tmp_path: Path) -> None:
+    pattern = '[pattern]\nname = "n_of_m"\nkeep = 1\nof = 3'
+    with pytest.raises(RecipeError, match="Set sparsity = 0.666667"):
+        parsed(tmp_path, pattern)
+    assert parsed(tmp_path, f"sparsity = 0.666667\n{pattern}").pattern == NofM(1, 3)

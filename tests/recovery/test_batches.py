@@ -9,7 +9,7 @@ import pytest
 import torch
 from tiny import Tiny
 
-from secateur.errors import TaskError
+from secateur.errors import ResumeError, TaskError
 from secateur.recovery import randomness
 from secateur.recovery.batches import Batches
 
@@ -82,3 +82,20 @@ def test_preserved_restores_all_three() -> None:
     inside = (random.random(), float(np.random.rand()), float(torch.rand(())))
     randomness.seed_everything(5)
     assert inside == (random.random(), float(np.random.rand()), float(torch.rand(())))
+
+
+def test_a_generator_of_the_tasks_own_is_noticed_on_resume() -> None:
+    class OwnGenerator(ThreeGenerators):
+        def __init__(self) -> None:
+            self.generator = torch.Generator().manual_seed(0)
+
+        def batches(self) -> Iterator[Any]:
+            for _ in range(5):
+                yield {"x": torch.rand(2, generator=self.generator)}
+
+    first = Batches(OwnGenerator(), seed=0)
+    for _ in range(7):  # its second epoch depends on the first one
+        next(first)
+    state = first.state_dict()
+    with pytest.raises(ResumeError, match="not with a generator of the task's own"):
+        Batches(OwnGenerator(), seed=0).load_state_dict(state)

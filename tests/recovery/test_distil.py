@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from secateur import Distillation
-from secateur.recovery.distil import Teacher, output_distance
+from secateur.recovery.distil import Kind, Teacher, class_distance
 
 
 def test_kl_by_hand() -> None:
@@ -13,13 +13,13 @@ def test_kl_by_hand() -> None:
     teacher = torch.tensor([[math.log(0.8), math.log(0.2)]])
     student = torch.zeros(1, 2)
     expected = 0.8 * math.log(1.6) + 0.2 * math.log(0.4)
-    assert float(output_distance(student, teacher, "classes", 1.0)) == pytest.approx(expected)
+    assert float(class_distance(student, teacher, 1.0)) == pytest.approx(expected)
 
 
 def test_kl_is_zero_only_for_equal_distributions_and_softens_with_temperature() -> None:
     teacher, student = torch.tensor([[2.0, -1.0, 0.0]]), torch.tensor([[0.0, 1.0, 3.0]])
-    assert float(output_distance(teacher + 5, teacher, "classes", 4.0)) == pytest.approx(0, abs=1e-6)
-    assert float(output_distance(student, teacher, "classes", 4.0)) > 0.1
+    assert float(class_distance(teacher + 5, teacher, 4.0)) == pytest.approx(0, abs=1e-6)
+    assert float(class_distance(student, teacher, 4.0)) > 0.1
 
 
 @pytest.mark.parametrize("shape", [(6, 5), (6, 5, 3, 3), (6, 7, 5)])
@@ -28,14 +28,56 @@ def test_classes_are_averaged_over_positions(shape: tuple[int, ...]) -> None:
     student, teacher = torch.randn(shape), torch.randn(shape)
     axis = -1 if len(shape) == 3 else 1
     rows = [t.movedim(axis, -1).reshape(-1, 5) for t in (student, teacher)]
-    expected = float(output_distance(rows[0], rows[1], "classes", 2.0))
-    assert float(output_distance(student, teacher, "classes", 2.0)) == pytest.approx(expected)
+    expected = float(class_distance(rows[0], rows[1], 2.0))
+    assert float(class_distance(student, teacher, 2.0)) == pytest.approx(expected)
 
 
-def test_values_are_in_units_of_the_teachers_variance() -> None:
-    teacher = torch.tensor([[0.0], [2.0]])
-    assert float(output_distance(teacher + 1, teacher, "values", 1.0)) == pytest.approx(1.0)
-    assert float(output_distance(10 * teacher + 10, 10 * teacher, "classes", 1.0)) == pytest.approx(1.0)
+class Constant(nn.Module):
+    """Answers what it is told to, and can be trained by one number."""
+
+    def __init__(self, answers: list[Tensor]) -> None:
+        super().__init__()
+        self.answers = iter(answers)
+        self.shift = nn.Parameter(torch.tensor(0.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return next(self.answers) + self.shift
+
+
+def distances(teacher: list[Tensor], student: list[Tensor], kind: Kind) -> list[float]:
+    """What a loss of 0 becomes, with all weight on the teacher."""
+    pupil = Constant(student)
+    mixer = Teacher(Constant(teacher), pupil, Distillation(weight=1.0), kind)
+    return [float(mixer.mixed(0 * pupil(torch.ones(1)).sum()).detach()) for _ in student]
+
+
+def test_values_are_in_units_of_the_variance_of_all_the_teachers_outputs() -> None:
+    first, second = torch.tensor([[0.0], [2.0]]), torch.tensor([[4.0], [6.0]])
+    # The first batch has variance 1, both together (0, 2, 4, 6) have 5.
+    found = distances([first, second], [first + 1, second + 1], "values")
+    assert found == pytest.approx([1.0, 0.2])
+
+
+def test_a_last_batch_of_one_example_does_not_blow_up() -> None:
+    full, single = torch.tensor([[0.0], [2.0]]), torch.tensor([[1.0]])
+    found = distances([full, single], [full, single + 0.1], "values")
+    assert found[1] == pytest.approx(0.01 / (2 / 3))
+
+
+def test_a_first_batch_without_any_spread_teaches_nothing() -> None:
+    single = torch.tensor([[1.0]])
+    assert distances([single], [single + 0.1], "values") == [0.0]
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 1)])
+def test_one_output_per_example_is_compared_as_a_value_even_among_classes(shape: tuple[int, ...]) -> None:
+    teacher = torch.tensor([0.0, 1.0, 2.0, 3.0]).reshape(shape)
+    shifted = distances([teacher], [teacher + 5], "classes")
+    assert shifted == pytest.approx([25 / 1.25])  # a softmax over the examples would not see the shift
+
+
+def test_a_teacher_that_answers_another_shape_is_not_heard() -> None:
+    assert distances([torch.ones(2, 3)], [torch.zeros(2, 4)], "values") == [0.0]
 
 
 def test_the_teacher_sees_the_students_inputs_and_gets_no_gradient() -> None:
@@ -43,7 +85,7 @@ def test_the_teacher_sees_the_students_inputs_and_gets_no_gradient() -> None:
     mixer = Teacher(teacher, student, Distillation(weight=0.25, temperature=2.0), "classes")
     x = torch.randn(4, 2)
     loss = student(x).square().mean()
-    expected = 0.75 * loss + 0.25 * output_distance(student(x), teacher(x), "classes", 2.0)
+    expected = 0.75 * loss + 0.25 * class_distance(student(x), teacher(x), 2.0)
     mixed = mixer.mixed(loss)
     assert torch.allclose(mixed, expected)
     assert mixer.taught

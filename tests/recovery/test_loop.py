@@ -163,7 +163,7 @@ def test_an_evaluation_that_is_no_metric_is_refused(task: Tiny) -> None:
 
     broken = Number.__new__(Number)
     broken.__dict__.update(task.__dict__)
-    with pytest.raises(TaskError, match=r"validate\(\) answered float. Expected secateur.Metric"):
+    with pytest.raises(TaskError, match=r"validate\(model\) answered float. Expected secateur.Metric"):
         trained(broken, RECIPE)
 
 

@@ -10,7 +10,7 @@ import click
     "--out", type=click.Path(path_type=Path), default="demo-run", show_default=True, help="Of the run."
 )
 @click.option("--sparsity", type=float, help="Fraction to remove.  [default: 0.9]")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option("--curve", is_flag=True, help="Also prune 2, 4, 8, 16 and 32 times, for the trade-off curve.")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run.")
 @click.option("--overwrite", is_flag=True, help="Delete an earlier run in the folder first.")
@@ -24,7 +24,7 @@ def command(out: Path, sparsity: float | None, seed: int, curve: bool, resume: b
     import torch
 
     from secateur.cli.init import TEMPLATES
-    from secateur.cli.run import run
+    from secateur.cli.run import Options, run
     from secateur.errors import TaskError
     from secateur.recipe.toml import read
     from secateur.tasks import import_file
@@ -34,11 +34,8 @@ def command(out: Path, sparsity: float | None, seed: int, curve: bool, resume: b
     recipe = read(TEMPLATES / "recipe.toml")
     if sparsity is not None:
         recipe = recipe.with_sparsity(sparsity)
-    torch.set_num_threads(
-        1
-    )  # a network this small gains nothing from two, and waits for them on a busy machine
-    click.echo("Training the dense network on 1,007 handwritten digits ...")
-    task = import_file(TEMPLATES / "task.py").Digits(seed=seed)
-    again = f"secateur demo --out {out} --seed {seed} --resume"
-    again += f" --sparsity {sparsity}" if sparsity is not None else ""
-    run(task, recipe, out, seed=seed, resume=resume, overwrite=overwrite, curve=curve, again=again)
+    # A network this small gains nothing from two threads, and on a busy machine they wait for one another.
+    torch.set_num_threads(1)
+    digits = import_file(TEMPLATES / "task.py").Digits
+    again = ["demo", *(["--sparsity", str(sparsity)] if sparsity is not None else [])]
+    run(lambda: digits(seed=seed), recipe, out, Options(seed, resume, overwrite, curve), again)

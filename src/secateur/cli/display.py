@@ -31,7 +31,7 @@ class Display:
             TextColumn("{task.description:<28}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[state]}"),
+            TextColumn("{task.fields[state]}", markup=False),
             TimeRemainingColumn(),
             console=console,
             disable=not console.is_terminal,
@@ -72,7 +72,7 @@ class Display:
 
     def note(self, text: str) -> None:
         """A line."""
-        self._console.print(text)
+        self._console.print(text, markup=False)
 
     def stop_requested(self) -> bool:
         """After the first Ctrl-C."""
@@ -83,7 +83,8 @@ class Display:
             self._bar.update(self._task, completed=self._done, state=self._state())
         now = time.monotonic()
         if not self._console.is_terminal and (finished or now - self._last_line > QUIET_SECONDS):
-            self._console.print(f"{self._title}: step {self._done} of {self._steps}, {self._state()}")
+            line = f"{self._title}: step {self._done} of {self._steps}, {self._state()}"
+            self._console.print(line, markup=False)
             self._last_line = now
 
     def _state(self) -> str:

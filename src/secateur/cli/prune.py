@@ -17,7 +17,7 @@ import click
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Of the run.")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run in DIR.")
 @click.option("--overwrite", is_flag=True, help="Delete an earlier run in DIR first.")
-@click.option("--seed", type=click.IntRange(min=0), help="Of everything that is drawn.  [default: 0]")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of everything that is drawn.  [default: 0]")
 @click.option("--curve", is_flag=True, help="Also prune 2, 4, 8, 16 and 32 times, for the trade-off curve.")
 def command(
     spec: str,
@@ -33,13 +33,11 @@ def command(
     `secateur init DIR` writes a task and a recipe to start from. Ctrl-C leaves a checkpoint; the same
     command with --resume goes on from it.
     """
-    from secateur.cli.run import run
+    from secateur.cli.run import Options, run
     from secateur.recipe import Recipe
     from secateur.recipe.toml import read
     from secateur.tasks import load_task
 
     recipe = read(recipe_file) if recipe_file else Recipe()
-    again = f"secateur prune --task {spec} --out {out} --resume"
-    if recipe_file:
-        again += f" --recipe {recipe_file}"
-    run(load_task(spec), recipe, out, seed=seed, resume=resume, overwrite=overwrite, curve=curve, again=again)
+    again = ["prune", "--task", spec, *(["--recipe", str(recipe_file)] if recipe_file else [])]
+    run(lambda: load_task(spec), recipe, out, Options(seed, resume, overwrite, curve), again)

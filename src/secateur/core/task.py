@@ -33,16 +33,27 @@ class Metric:
     std: float | None = None
 
     def __post_init__(self) -> None:
+        # Tensors and NumPy numbers are what an evaluation has at hand; the report wants plain ones.
+        object.__setattr__(self, "value", float(self.value))
+        object.__setattr__(self, "n", int(self.n))
+        if self.std is not None:
+            object.__setattr__(self, "std", float(self.std))
+            if not (math.isfinite(self.std) and self.std >= 0):
+                raise TaskError(f"The metric {self.name} has std = {self.std}. Expected 0 or more.")
+        if self.kind not in ("proportion", "mean"):
+            raise TaskError(
+                f"The metric {self.name} has kind = {self.kind!r}. Expected 'proportion' or 'mean'."
+            )
         if not math.isfinite(self.value):
             raise TaskError(
-                f"evaluate() answered {self.name} = {self.value}. Expected a finite number: look for "
+                f"The metric {self.name} is {self.value}. Expected a finite number: look for "
                 "NaN or infinity in the network's outputs or in the evaluation data."
             )
         if self.n < 1:
-            raise TaskError(f"evaluate() counted n = {self.n} examples. Expected at least 1.")
+            raise TaskError(f"The metric {self.name} counted n = {self.n} examples. Expected at least 1.")
         if self.kind == "proportion" and not 0 <= self.value <= 1:
             raise TaskError(
-                f"evaluate() answered {self.name} = {self.value}, a proportion outside [0, 1]. Divide "
+                f"The metric {self.name} is {self.value}, a proportion outside [0, 1]. Divide "
                 'by the number of examples, or say Metric(..., kind="mean").'
             )
 

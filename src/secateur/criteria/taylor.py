@@ -1,6 +1,7 @@
 """How much would the loss change without this weight, to first order?"""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
@@ -33,7 +34,7 @@ class Taylor:
             )
         scores = {name: torch.zeros_like(w) for name, w in parameters.items()}
         count = 0
-        with evaluation_mode(model):
+        with evaluation_mode(model), _gradients(parameters.values()):
             for batch in islice(data.batches(), data.limit):
                 loss = data.loss(model, batch)
                 if not bool(torch.isfinite(loss)):
@@ -46,3 +47,16 @@ class Taylor:
         if not count:
             raise RecipeError("The criterion 'taylor' got no batch: task.batches() was empty.")
         return {name: score / count for name, score in scores.items()}
+
+
+@contextmanager
+def _gradients(parameters: Iterable[Tensor]) -> Iterator[None]:
+    """Ask for gradients of frozen parameters too; they may be pruned like the others."""
+    frozen = [parameter for parameter in parameters if not parameter.requires_grad]
+    for parameter in frozen:
+        parameter.requires_grad_(True)
+    try:
+        yield
+    finally:
+        for parameter in frozen:
+            parameter.requires_grad_(False)

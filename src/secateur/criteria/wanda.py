@@ -1,6 +1,6 @@
 """How much does this weight add to its layer's output, on real inputs?"""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -38,7 +38,7 @@ class Wanda:
                 "The criterion 'wanda' needs batches. Pass data=Calibration(batches, loss), or choose "
                 "'magnitude', which needs none."
             )
-        layers = {name: _owner(model, name) for name in parameters}
+        layers = _owners(model, parameters)
         squares = _input_squares(model, layers, data)
         return {
             name: weight.detach().abs() * _along_inputs(squares[name].sqrt(), layers[name], weight)
@@ -46,17 +46,21 @@ class Wanda:
         }
 
 
-def _owner(model: nn.Module, name: str) -> nn.Module:
-    """The linear layer or convolution whose weight this is."""
-    path, _, leaf = name.rpartition(".")
-    module = model.get_submodule(path)
-    if leaf != "weight" or not isinstance(module, (nn.Linear, *CONVOLUTIONS)):
+def _owners(model: nn.Module, names: Iterable[str]) -> dict[str, nn.Module]:
+    """The linear layer or convolution that each weight belongs to."""
+    owners = {name: model.get_submodule(name.rpartition(".")[0]) for name in names}
+    unknown = [
+        name
+        for name, module in owners.items()
+        if not (name.endswith("weight") and isinstance(module, (nn.Linear, *CONVOLUTIONS)))
+    ]
+    if unknown:
+        kinds = ", ".join(sorted({type(owners[name]).__name__ for name in unknown}))
         raise RecipeError(
-            f"The criterion 'wanda' cannot see the inputs of {name}, a parameter of "
-            f"{type(module).__name__}; it knows Linear and Conv. Leave it out with skip = [{name!r}], "
-            "or choose 'magnitude' or 'taylor'."
+            f"The criterion 'wanda' cannot see the inputs of {', '.join(unknown)}, of {kinds}; it knows "
+            f"Linear and Conv. Leave them out with skip = {unknown}, or choose 'magnitude' or 'taylor'."
         )
-    return module
+    return owners
 
 
 @torch.no_grad()

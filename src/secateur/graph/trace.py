@@ -29,16 +29,23 @@ def trace(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> onnx_ir.Model
         with evaluation_mode(model):
             inputs = _batch_of_two(model, example_inputs)
             if inputs is not None:
-                dynamic = tuple({0: torch.export.Dim.DYNAMIC} for _ in inputs)
+                dynamic = tuple({0: torch.export.Dim("batch")} for _ in inputs)
                 with contextlib.suppress(Exception):  # the network fixes its batch size: export that
                     return _export(model, inputs, dynamic)
             return _export(model, example_inputs, None)
     except Exception as error:
-        reason = str(error).strip().splitlines()
         raise ExportError(
-            f"{type(model).__name__} cannot be exported to ONNX: {reason[0] if reason else type(error)}. "
+            f"{type(model).__name__} cannot be exported to ONNX: {_root_cause(error)}. "
             "secateur needs a network that torch.onnx.export(model, example_inputs, dynamo=True) accepts."
         ) from error
+
+
+def _root_cause(error: BaseException) -> str:
+    """The first line of what went wrong first; the exporter wraps it in pages of advice."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
 
 
 def with_weights_of(graph: onnx_ir.Model, model: nn.Module) -> onnx_ir.Model:

@@ -30,6 +30,14 @@ def prunable(
         for name, parameter in model.named_parameters()
         if parameter.dim() >= 2 and parameter.is_floating_point() and parameter.numel() > 0
     }
+    for name in weights:
+        if name.endswith((".original0", "weight_g")):
+            raise RecipeError(
+                f"{name} is the length of a weight under weight_norm, whose direction is elsewhere, so "
+                "neither can be pruned. Fold them first: "
+                "torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight'), or "
+                "torch.nn.utils.remove_weight_norm(layer)."
+            )
     for field, patterns in (("only", only), ("skip", skip)):
         for pattern in patterns:
             if pattern != "*" and not any(fnmatchcase(name, pattern) for name in weights):

@@ -1,5 +1,6 @@
 """How is the accuracy brought back? The options of recovery training."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -62,11 +63,11 @@ class Recovery:
                 raise RecipeError(f"{name} = {getattr(self, name)}: expected at least {low}.")
         if self.batchnorm_batches < 0:
             raise RecipeError(f"batchnorm_batches = {self.batchnorm_batches}: expected 0 or more.")
-        if not self.learning_rate > 0:
-            raise RecipeError(f"learning_rate = {self.learning_rate}: expected above 0.")
+        if not 0 < self.learning_rate < math.inf:
+            raise RecipeError(f"learning_rate = {self.learning_rate}: expected a finite number above 0.")
         if not 0 <= self.momentum < 1:
             raise RecipeError(f"momentum = {self.momentum}: expected 0 up to, not including, 1.")
-        if self.weight_decay < 0:
+        if not 0 <= self.weight_decay < math.inf:
             raise RecipeError(f"weight_decay = {self.weight_decay}: expected 0 or more.")
         for name, known in (("optimizer", get_args(Optimizer)), ("decay", get_args(Decay))):
             value = getattr(self, name)

@@ -14,6 +14,13 @@ from secateur.recipe.options import Recovery
 from secateur.recipe.tables import to_dict
 from secateur.schedules import Gradual
 
+DEFAULTS = {
+    "criterion": Magnitude(),
+    "pattern": Elements(),
+    "allocation": GlobalRank(),
+    "schedule": Gradual(),
+}
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -48,6 +55,7 @@ class Recipe:
     recovery: Recovery = field(default_factory=Recovery)
 
     def __post_init__(self) -> None:
+        self._check_types()
         if not 0 <= self.sparsity < 1:
             raise RecipeError(
                 f"sparsity = {self.sparsity}: expected 0 up to, not including, 1. It is the fraction "
@@ -58,7 +66,7 @@ class Recipe:
         if self.measure not in ("weights", "parameters"):
             raise RecipeError(f"measure = {self.measure!r} is unknown. Known: 'weights', 'parameters'.")
         ceiling = self.pattern.ceiling
-        if self.sparsity and ceiling < 1 and abs(self.sparsity - ceiling) > 1e-9:
+        if self.sparsity and ceiling < 1 and abs(self.sparsity - ceiling) > 1e-4:
             raise RecipeError(
                 f"{self.pattern} removes exactly {100 * ceiling:g} %, and the recipe asks for "
                 f"{100 * self.sparsity:g} %. Set sparsity = {ceiling:g}, or choose another pattern."
@@ -66,6 +74,21 @@ class Recipe:
         if ceiling < 1 and self.measure != "weights":
             raise RecipeError(f"{self.pattern} fixes the sparsity of its weights: use measure = 'weights'.")
         self._check_schedule()
+
+    def _check_types(self) -> None:
+        """Texts belong into TOML; in Python, answers are objects and name patterns come in tuples."""
+        for name, default in DEFAULTS.items():
+            value = getattr(self, name)
+            if isinstance(value, (str, type)):
+                raise RecipeError(f"{name} = {value!r}: expected an object, such as {default}.")
+        for name in ("only", "skip"):
+            value = getattr(self, name)
+            if isinstance(value, str) or not all(isinstance(pattern, str) for pattern in value):
+                raise RecipeError(f"{name} = {value!r}: expected a tuple of texts, such as ({value!r},).")
+        for name in ("sparsity", "floor"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise RecipeError(f"{name} = {value!r}: expected a number.")
 
     def _check_schedule(self) -> None:
         """A schedule must come to the whole goal within the steps that the recipe gives it."""

@@ -1,10 +1,15 @@
 """Which batch comes next, also after a resume?"""
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+import torch
+
+from secateur.core.blame import users_code
 from secateur.core.task import Task
-from secateur.errors import TaskError
+from secateur.errors import ResumeError, TaskError
 from secateur.recovery import randomness
 
 
@@ -23,6 +28,7 @@ class Batches:
         self._epoch_start = self._random
         self._position = 0
         self._epoch: Iterator[Any] | None = None
+        self._last: Any = None
 
     def __next__(self) -> Any:
         """The next batch; a new epoch begins where one ends.
@@ -33,11 +39,13 @@ class Batches:
         outside = randomness.get_state()
         randomness.set_state(self._random)
         try:
-            batch = self._draw()
+            with users_code("batches()"):
+                batch = self._draw()
             self._random = randomness.get_state()
         finally:
             randomness.set_state(outside)
         self._position += 1
+        self._last = batch
         return batch
 
     def _draw(self) -> Any:
@@ -53,13 +61,40 @@ class Batches:
 
     def state_dict(self) -> dict[str, Any]:
         """The random state at the start of the epoch, and how many batches of it have been drawn."""
-        return {"epoch_start": self._epoch_start, "position": self._position}
+        return {
+            "epoch_start": self._epoch_start,
+            "position": self._position,
+            "last": _fingerprint(self._last),
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Begin the saved epoch again and skip to the saved position."""
+        """Begin the saved epoch again and skip to the saved position.
+
+        Raises:
+            ResumeError: the task does not yield the batches again that it yielded then.
+        """
         self._random = state["epoch_start"]
         self._epoch_start = state["epoch_start"]
         self._epoch = None
         self._position = 0
         for _ in range(state["position"]):
             next(self)
+        if _fingerprint(self._last) != state["last"]:
+            raise ResumeError(
+                "The task yields other batches than before the stop, so the run cannot go on to the same "
+                "result. Shuffle with the global generators of torch, NumPy or Python, not with a generator "
+                "of the task's own, and leave DataLoader(persistent_workers=...) off."
+            )
+
+
+def _fingerprint(batch: Any) -> str:
+    """SHA-256 of the tensors, arrays, numbers and texts of a batch, in order."""
+    digest = hashlib.sha256()
+    for leaf in torch.utils._pytree.tree_leaves(batch):
+        if isinstance(leaf, torch.Tensor):
+            leaf = leaf.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+        if isinstance(leaf, np.ndarray):
+            digest.update(leaf.tobytes())
+        elif isinstance(leaf, (bool, int, float, str, bytes)):
+            digest.update(repr(leaf).encode())
+    return digest.hexdigest()

@@ -11,16 +11,19 @@ from secateur.core.task import Task
 _Norm = nn.modules.batchnorm._BatchNorm
 
 
+def tracks_statistics(model: nn.Module) -> bool:
+    """Whether the network has BatchNorm statistics at all."""
+    return bool(_norms(model))
+
+
 @torch.no_grad()
-def reestimate_(model: nn.Module, task: Task, batches: list[Any]) -> bool:
+def reestimate_(model: nn.Module, task: Task, batches: list[Any]) -> None:
     """Replace running mean and variance by their plain averages over these batches.
 
     Pruning shifts the activations that the statistics were gathered on (arXiv 1911.09817 shows how much
-    that costs). Returns whether the model has such statistics at all. Dropout stays off.
+    that costs). Dropout stays off.
     """
-    norms = [m for m in model.modules() if isinstance(m, _Norm) and m.track_running_stats]
-    if not norms or not batches:
-        return False
+    norms = _norms(model)
     momenta = [norm.momentum for norm in norms]
     with evaluation_mode(model):
         for norm in norms:
@@ -31,4 +34,7 @@ def reestimate_(model: nn.Module, task: Task, batches: list[Any]) -> bool:
             task.loss(model, batch)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
-    return True
+
+
+def _norms(model: nn.Module) -> list[_Norm]:
+    return [m for m in model.modules() if isinstance(m, _Norm) and m.track_running_stats]

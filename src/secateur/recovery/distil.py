@@ -22,7 +22,8 @@ class Teacher:
         teacher: the dense original; a frozen copy is kept.
         student: the network in training.
         options: weight and temperature.
-        kind: "classes" compares softened class probabilities, "values" the outputs themselves.
+        kind: "classes" compares softened class probabilities, "values" the outputs themselves, in units of
+            the teacher's variance; one output per example is compared as a value in any case.
     """
 
     def __init__(self, teacher: nn.Module, student: nn.Module, options: Distillation, kind: Kind) -> None:
@@ -31,6 +32,7 @@ class Teacher:
         self._kind = kind
         self._seen: tuple[tuple[Any, ...], dict[str, Any], Any] | None = None
         self._handle = student.register_forward_hook(self._watch, with_kwargs=True)
+        self._outputs = _Spread()
         self.taught = False
 
     def close(self) -> None:
@@ -49,26 +51,70 @@ class Teacher:
         args, kwargs, output = seen
         with torch.no_grad():
             target = self._teacher(*args, **kwargs)
+        if not isinstance(target, Tensor) or target.shape != output.shape:
+            return loss  # a network that answers something else when it does not train
+        self._outputs.add(target)
+        if self._kind == "classes" and _classes(output) > 1:
+            distance = class_distance(output, target, self._options.temperature)
+        elif self._outputs.variance > 0:
+            distance = F.mse_loss(output, target) / self._outputs.variance
+        else:
+            return loss
         self.taught = True
-        distance = output_distance(output, target, self._kind, self._options.temperature)
         return (1 - self._options.weight) * loss + self._options.weight * distance
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the next steps depend on."""
+        return {"taught": self.taught, "outputs": dict(vars(self._outputs))}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.taught = state["taught"]
+        vars(self._outputs).update(state["outputs"])
 
     def _watch(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         if torch.is_grad_enabled():
             self._seen = args, kwargs, output
 
 
-def output_distance(student: Tensor, teacher: Tensor, kind: Kind, temperature: float) -> Tensor:
-    """How far two outputs of equal shape are apart; a scalar.
+def class_distance(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """How far two networks' class probabilities are apart; a scalar.
 
-    "classes": temperature^2 * KL(teacher || student) of softmax(outputs / temperature), averaged over
-    examples and positions (arXiv 1503.02531). Classes are axis 1, and the last axis of three.
-    "values", and outputs of one class: mean squared error over the teacher's variance.
+    temperature^2 * KL(teacher || student) of softmax(outputs / temperature), averaged over examples and
+    positions (arXiv 1503.02531). Classes are axis 1, and the last axis of three.
     """
-    axis = -1 if student.dim() in (1, 3) else 1
-    if kind == "classes" and student.shape[axis] > 1:
-        log_student = F.log_softmax(student / temperature, axis)
-        log_teacher = F.log_softmax(teacher / temperature, axis)
-        divergence = F.kl_div(log_student, log_teacher, reduction="none", log_target=True).sum(axis)
-        return temperature**2 * divergence.mean()
-    return F.mse_loss(student, teacher) / teacher.var(correction=0).clamp_min(1e-12)
+    axis = _class_axis(student)
+    log_student = F.log_softmax(student / temperature, axis)
+    log_teacher = F.log_softmax(teacher / temperature, axis)
+    divergence = F.kl_div(log_student, log_teacher, reduction="none", log_target=True).sum(axis)
+    return temperature**2 * divergence.mean()
+
+
+def _class_axis(outputs: Tensor) -> int:
+    return -1 if outputs.dim() == 3 else 1
+
+
+def _classes(outputs: Tensor) -> int:
+    """How many classes the outputs rank; one value per example is not a ranking."""
+    return outputs.shape[_class_axis(outputs)] if outputs.dim() > 1 else 1
+
+
+class _Spread:
+    """The variance of everything that was added, by Welford's update; one batch alone may have none."""
+
+    def __init__(self) -> None:
+        self.count, self.mean, self.squares = 0, 0.0, 0.0
+
+    def add(self, values: Tensor) -> None:
+        """Join the values of one more batch."""
+        wide = values.double()
+        count, mean = wide.numel(), float(wide.mean())
+        shift, total = mean - self.mean, self.count + count
+        self.squares += float((wide - mean).square().sum()) + shift**2 * self.count * count / total
+        self.mean += shift * count / total
+        self.count = total
+
+    @property
+    def variance(self) -> float:
+        """0 until two different values were seen."""
+        return self.squares / self.count if self.count else 0.0

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from secateur.core.blame import users_code
 from secateur.core.modes import evaluation_mode
 from secateur.core.task import Metric, Task
 from secateur.errors import TaskError
@@ -23,11 +24,12 @@ def evaluated(judge: Callable[[nn.Module], Metric], model: nn.Module) -> Metric:
     Raises:
         TaskError: the answer is no Metric.
     """
-    with evaluation_mode(model), torch.no_grad(), randomness.preserved():
+    what = f"{judge.__name__}(model)"
+    with users_code(what), evaluation_mode(model), torch.no_grad(), randomness.preserved():
         metric = judge(model)
     if not isinstance(metric, Metric):
         raise TaskError(
-            f"{judge.__name__}() answered {type(metric).__name__}. Expected secateur.Metric(name, value, "
+            f"{what} answered {type(metric).__name__}. Expected secateur.Metric(name, value, "
             "n, higher_is_better)."
         )
     return metric

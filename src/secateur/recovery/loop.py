@@ -55,7 +55,8 @@ def train(
             if path is not None and (stop or (run.step and run.step % options.checkpoint_every == 0)):
                 checkpoint.save(path, run.state_dict())
             if stop:
-                raise Interrupted(f"Stopped in {name} after step {run.step} of {options.steps}.")
+                left = "A checkpoint was left." if path is not None else "Nothing was left on disk."
+                raise Interrupted(f"Stopped in {name} after step {run.step} of {options.steps}. {left}")
             run.advance()
         return run.finish()
     finally:

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from secateur.core.blame import users_code
 from secateur.core.masks import Masks
 from secateur.core.task import Calibration, Metric, Task
 from secateur.errors import NumericalError, TaskError
@@ -14,7 +15,7 @@ from secateur.pruner import Pruner
 from secateur.recipe import Recipe
 from secateur.recovery import randomness
 from secateur.recovery.batches import Batches
-from secateur.recovery.batchnorm import reestimate_
+from secateur.recovery.batchnorm import reestimate_, tracks_statistics
 from secateur.recovery.distil import Kind, Teacher
 from secateur.recovery.judge import choose
 from secateur.recovery.optimizer import learning_rate, make_optimizer
@@ -98,10 +99,14 @@ class Run:
             self.look()
 
     def _loss(self, batch: Any) -> Tensor:
-        loss = self.task.loss(self.model, batch)
+        with users_code("loss(model, batch)"):
+            loss = self.task.loss(self.model, batch)
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             shape = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
-            raise TaskError(f"loss() answered {shape}. Expected a tensor with one value, to minimise.")
+            raise TaskError(
+                f"loss() answered {shape}. Expected a tensor with one value, to minimise: "
+                "take the mean over the batch."
+            )
         if self.teacher:
             loss = self.teacher.mixed(loss)
         value = float(loss.detach())
@@ -131,11 +136,13 @@ class Run:
         assert self.best is not None, "a recipe's schedule comes to the whole goal within its steps"
         metric, state = self.best
         self.model.load_state_dict(state)
-        batches = [next(self.batches) for _ in range(self.recipe.recovery.batchnorm_batches)]
-        with randomness.preserved():
-            changed = self.recipe.recovery.steps > 0 and reestimate_(self.model, self.task, batches)
-        if changed and metric.better_than(choose(self.task, self.model)):
-            self.model.load_state_dict(state)
+        options = self.recipe.recovery
+        if options.steps and options.batchnorm_batches and tracks_statistics(self.model):
+            batches = [next(self.batches) for _ in range(options.batchnorm_batches)]
+            with randomness.preserved():
+                reestimate_(self.model, self.task, batches)
+            if metric.better_than(choose(self.task, self.model)):
+                self.model.load_state_dict(state)
         self.model.eval()
         taught = self.teacher is not None and self.teacher.taught
         return Training(self.history, self.pruner.masks if self.pruner else Masks(), taught)
@@ -159,7 +166,7 @@ class Run:
             "best": best,
             "history": [asdict(point) for point in self.history],
             "losses": list(self.losses),
-            "taught": self.teacher is not None and self.teacher.taught,
+            "teacher": self.teacher.state_dict() if self.teacher else None,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -174,7 +181,7 @@ class Run:
         self.history = [Point(**point) for point in state["history"]]
         self.losses = state["losses"]
         if self.teacher:
-            self.teacher.taught = state["taught"]
+            self.teacher.load_state_dict(state["teacher"])
         randomness.set_state(state["random"])
 
 

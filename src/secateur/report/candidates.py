@@ -7,13 +7,16 @@ import onnx_ir
 import torch
 from torch import nn
 
+from secateur.artifact.network import load
 from secateur.core.masks import Masks
 from secateur.core.task import Metric, Task
-from secateur.export import save_state, write_graph
+from secateur.export import max_abs_diff, save_state, write_graph
 from secateur.graph.trace import trace, with_weights_of
 from secateur.recovery.judge import evaluated
 from secateur.run_folder import RunFolder
 from secateur.stages import Trained
+
+DENSE_SCT = "dense.sct"
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,15 @@ class Candidate:
 
 
 def dense(task: Task, folder: RunFolder) -> Candidate:
-    """The network as the user brought it, saved as a dense network is shipped."""
+    """The network as the user brought it, saved as a dense network is shipped.
+
+    It is also saved as `.sct` and run from there, so that what cannot be exported is known before hours of
+    training, not after.
+    """
     graph = trace(task.model, task.example_inputs)
+    compressed = folder.work / DENSE_SCT
+    write_graph(graph, compressed, {})
+    max_abs_diff(task.model, load(compressed), task.example_inputs)
     file = folder.file("dense.safetensors")
     save_state(task.model, file)
     return Candidate("dense", task.model, graph, file, evaluated(task.evaluate, task.model), Masks(), 0)
@@ -59,11 +69,9 @@ def of_stage(trained: Trained, task: Task, original: Candidate, file: Path) -> C
     return Candidate(trained.stage.name, model, graph, file, metric, trained.training.masks, steps)
 
 
-def dense_sct_bytes(original: Candidate, folder: RunFolder) -> int:
+def dense_sct_bytes(folder: RunFolder) -> int:
     """Bytes of the dense network as `.sct`: what compression gives without pruning."""
-    file = folder.work / "dense.sct"
-    write_graph(original.graph, file, {})
-    return file.stat().st_size
+    return (folder.work / DENSE_SCT).stat().st_size
 
 
 def onnx_bytes(graph: onnx_ir.Model) -> bytes:

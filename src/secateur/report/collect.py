@@ -1,16 +1,14 @@
 """What are the numbers of a run? Every one is read from a file, a clock or an evaluation."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-import numpy as np
 import onnx_ir
 import onnxruntime
 import torch
 from torch import nn
 
-from secateur.artifact import container, inspect
+from secateur.artifact import Container, Inspection, inspect, read
 from secateur.artifact.network import Network, load
-from secateur.core.masks import Masks
 from secateur.core.task import Metric, Task
 from secateur.errors import SecateurError
 from secateur.export import max_abs_diff
@@ -103,7 +101,9 @@ def ratios(dense: Entry, pruned: Entry, dense_sct_bytes: int) -> Ratios:
 
 def layers(pruned: Candidate) -> list[Layer]:
     """Each parameter as it lies in the `.sct`."""
-    stored = {e.name: e for e in inspect(pruned.file).entries}
+    file = inspect(pruned.file)
+    stored = {entry.name: entry for entry in file.entries}
+    names = _names_in_file(pruned.model, file)
     return [
         Layer(
             name=name,
@@ -111,12 +111,12 @@ def layers(pruned: Candidate) -> list[Layer]:
             elements=parameter.numel(),
             nonzero=_nonzero([parameter]),
             sparsity=1 - _nonzero([parameter]) / max(1, parameter.numel()),
-            encoding=stored[name].encoding,
-            dense_bytes=stored[name].dense_bytes,
-            bytes=stored[name].stored_bytes,
+            encoding=stored[names[name]].encoding,
+            dense_bytes=stored[names[name]].dense_bytes,
+            bytes=stored[names[name]].stored_bytes,
         )
         for name, parameter in pruned.model.named_parameters()
-        if name in stored
+        if name in names
     ]
 
 
@@ -125,7 +125,7 @@ def certificates(pruned: Candidate, task: Task) -> Certificates:
     inputs = task.example_inputs
     plain = onnxruntime.InferenceSession(onnx_bytes(pruned.graph), providers=["CPUExecutionProvider"])
     return Certificates(
-        zeros_exact=_zeros_exact(container.read(pruned.file).tensors, pruned.masks),
+        zeros_exact=_zeros_exact(pruned),
         onnx_max_abs_diff=max_abs_diff(pruned.model, Network(plain, {}), inputs),
         reloaded_max_abs_diff=max_abs_diff(pruned.model, load(pruned.file), inputs),
         masks_sha256=pruned.masks.hash(),
@@ -168,16 +168,30 @@ def _nonzero(parameters: Sequence[torch.Tensor]) -> int:
 
 
 def _sparsity(candidate: Candidate, recipe: Recipe) -> float:
-    """Zeros in what the recipe counts; a narrower network has other weights, so all of them count."""
-    model: nn.Module = candidate.model
-    counted = list(model.parameters())
-    if recipe.measure == "weights" and candidate.name != "small_dense_baseline":
-        counted = list(prunable(model, recipe.only, recipe.skip).values())
-    return 1 - _nonzero(counted) / sum(p.numel() for p in counted)
+    """What was removed of what the recipe counts; weights that were zero all along do not count."""
+    counted = list(candidate.model.parameters())
+    if recipe.measure == "weights" and candidate.masks.total:
+        counted = list(prunable(candidate.model, recipe.only, recipe.skip).values())
+    return candidate.masks.removed / sum(p.numel() for p in counted)
 
 
-def _zeros_exact(tensors: Mapping[str, np.typing.NDArray[np.generic]], masks: Masks) -> bool:
+def _names_in_file(model: nn.Module, stored: Container | Inspection) -> dict[str, str]:
+    """Parameter name -> its name in the file.
+
+    A tied weight has one of its names there; a parameter that forward never uses is not there at all.
+    """
+    first = {id(parameter): name for name, parameter in model.named_parameters()}
+    entries = {entry.name for entry in stored.entries}
+    every = model.named_parameters(remove_duplicate=False)
+    return {first[id(parameter)]: name for name, parameter in every if name in entries}
+
+
+def _zeros_exact(pruned: Candidate) -> bool:
     """Whether all bits of every removed element are zero in the file."""
+    stored = read(pruned.file)
+    names = _names_in_file(pruned.model, stored)
     return all(
-        not tensors[name][~mask.cpu().numpy()].tobytes().strip(b"\0") for name, mask in masks.tensors.items()
+        not stored.tensors[names[name]][~mask.cpu().numpy()].tobytes().strip(b"\0")
+        for name, mask in pruned.masks.tensors.items()
+        if name in names
     )

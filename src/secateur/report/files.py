@@ -42,7 +42,10 @@ def write_json(report: Report, folder: Path) -> Path:
 
 def write_html(report: Report, folder: Path) -> Path:
     """Write `report.html`."""
-    page = html.render(report)
+    try:
+        page = html.render(report)
+    except (ArithmeticError, ValueError, LookupError) as error:
+        raise OutputError(f"{folder / JSON} holds values that no run gives: {error}. {_AGAIN}") from error
     # Half a surrogate pair stands for a byte of a file's name that is no UTF-8; a page cannot hold it.
     write_atomically(folder / HTML, page.encode(errors="replace"))
     return folder / HTML

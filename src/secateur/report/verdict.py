@@ -17,7 +17,10 @@ def verdict(report: Report, *, taught: bool, wanted_teacher: bool) -> list[str]:
     if random is not None:
         sentences.append(_baseline(report, random, "Random pruning at the same sparsity"))
     if small is not None:
-        sentences.append(_baseline(report, small, "A small dense network of about the same bytes"))
+        sentences.append(
+            _baseline(report, small, "A small dense network of about the same bytes")
+            + f" It was trained from scratch for {small['steps']:,} steps."
+        )
     if report["metric"]["checkpoint_chosen_on"] == "evaluate":
         sentences.append(
             "The best checkpoint was chosen on the same examples that are reported, which makes every "
