@@ -27,12 +27,14 @@ def trace(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> onnx_ir.Model
     """
     try:
         with evaluation_mode(model):
-            inputs = _batch_of_two(model, example_inputs)
+            inputs = _batch_of_two(model, example_inputs, _outputs(model, example_inputs))
             if inputs is not None:
                 dynamic = tuple({0: torch.export.Dim("batch")} for _ in inputs)
                 with contextlib.suppress(Exception):  # the network fixes its batch size: export that
                     return _export(model, inputs, dynamic)
             return _export(model, example_inputs, None)
+    except ExportError:
+        raise
     except Exception as error:
         raise ExportError(
             f"{type(model).__name__} cannot be exported to ONNX: {_root_cause(error)}. "
@@ -58,20 +60,34 @@ def with_weights_of(graph: onnx_ir.Model, model: nn.Module) -> onnx_ir.Model:
     return copy
 
 
-def _batch_of_two(model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+def _outputs(model: nn.Module, inputs: tuple[Tensor, ...]) -> list[Tensor]:
+    """What the network answers to its example."""
+    try:
+        with torch.no_grad():
+            return _tensors(model(*inputs))
+    except Exception as error:
+        shapes = ", ".join(str(tuple(x.shape)) for x in inputs)
+        raise ExportError(
+            f"{type(model).__name__} does not run on its example inputs, of shape {shapes}: "
+            f"{_root_cause(error)}. Expected the positional inputs of one forward call, with a batch axis."
+        ) from error
+
+
+def _batch_of_two(
+    model: nn.Module, inputs: tuple[Tensor, ...], single: list[Tensor]
+) -> tuple[Tensor, ...] | None:
     """The example twice along the first axis, or None where the outputs do not follow.
 
     Twice, because an axis of 1 would be traced as a constant.
     """
     if any(x.dim() == 0 for x in inputs):
         return None
-    with torch.no_grad():
-        single = _tensors(model(*inputs))
-        doubled = tuple(torch.cat([x, x]) for x in inputs)
-        try:
+    doubled = tuple(torch.cat([x, x]) for x in inputs)
+    try:
+        with torch.no_grad():
             outputs = _tensors(model(*doubled))
-        except Exception:  # whatever it is, this network does not take two of its example
-            return None
+    except Exception:  # whatever it is, this network does not take two of its example
+        return None
     follows = all(
         a.dim() > 0 and b.dim() == a.dim() and b.shape[0] == 2 * a.shape[0]
         for a, b in zip(single, outputs, strict=True)

@@ -13,7 +13,7 @@ def verdict(report: Report, *, taught: bool, wanted_teacher: bool) -> list[str]:
         wanted_teacher: whether the recipe asked for that.
     """
     random, small = words.known(report["random_baseline"]), words.known(report["small_dense_baseline"])
-    sentences = [_quality(report), _size(report), _speed(report)]
+    sentences = [_quality(report), *_advice(report), _size(report), _speed(report)]
     if random is not None:
         sentences.append(_baseline(report, random, "Random pruning at the same sparsity"))
     if small is not None:
@@ -45,6 +45,17 @@ def _quality(report: Report) -> str:
     if control is not None:
         sentence += f"; the dense network with the same extra steps: {words.metric(control['value'], info)}"
     return f"{sentence}."
+
+
+def _advice(report: Report) -> list[str]:
+    """What would help where more was lost than chance explains."""
+    info, pruned, bounds = report["metric"], report["pruned"]["value"], words.known(report["dense"]["ci95"])
+    if bounds is None or (pruned >= bounds[0] if info["higher_is_better"] else pruned <= bounds[1]):
+        return []
+    return [
+        "That is more than chance explains. More recovery steps help most, then another learning rate, a "
+        "later end of the schedule, or distillation turned on or off; after that, a lower sparsity."
+    ]
 
 
 def _size(report: Report) -> str:
