@@ -106,6 +106,8 @@ def _plain(model: nn.Module) -> nn.Module:
     for module in model.net.modules():
         if hasattr(module, "weight_orig"):
             torch_prune.remove(module, "weight")  # type: ignore[no-untyped-call]
+    for parameter in model.net.parameters():
+        parameter.data += 0.0  # the masks leave -0.0, which `.sct` would keep as faithfully as any value
     return model.net
 
 

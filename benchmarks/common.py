@@ -50,11 +50,10 @@ class Options:
 
 
 @contextlib.contextmanager
-def options(name: str, question: str, *, threads: int | None = 1) -> Iterator[Options]:
+def options(name: str, question: str) -> Iterator[Options]:
     """Read the command line; the work folder is a temporary one unless `--work` names it.
 
-    PyTorch computes with one thread, so that several benchmarks can run side by side; with as many as
-    it likes where `threads` is None.
+    PyTorch computes with one thread, as in `secateur demo`; several benchmarks can then run side by side.
     """
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=question)
     default = Path(os.environ.get("SECATEUR_DATA", ROOT.parent / "shared"))
@@ -64,8 +63,7 @@ def options(name: str, question: str, *, threads: int | None = 1) -> Iterator[Op
     parser.add_argument("--write", action="store_true", help=f"keep the sheet in results/{name}.md")
     parser.add_argument("--work", type=Path, help="keep trained networks here, and go on from them")
     given = parser.parse_args()
-    if threads is not None:
-        torch.set_num_threads(threads)
+    torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as temporary:
         seeds_asked = range(1 if given.quick else given.seeds)
         write = given.write and not given.quick

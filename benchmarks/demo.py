@@ -27,7 +27,7 @@ NETWORKS = {
 
 def main() -> None:
     """Run the demo once per seed."""
-    with options("demo", "Does the demo keep its promises?", threads=None) as given:
+    with options("demo", "Does the demo keep its promises?") as given:
         recipe = read(TEMPLATES / "recipe.toml")
         if given.quick:
             recipe = replace(recipe, recovery=replace(recipe.recovery, steps=10, evaluate_every=10))
