@@ -13,6 +13,7 @@ from secateur.stages import Stage
 
 PATIENT = "4 times the steps"
 TAYLOR = "Taylor instead of magnitude"
+BOTH = "Taylor, 4 times the steps"
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ SUBJECTS = (
         steps=2500,
         ladder=(32, 64, 108),
         far=64,
-        tries=((64, PATIENT), (64, TAYLOR), (108, TAYLOR)),
+        tries=((64, PATIENT), (64, TAYLOR), (64, BOTH), (108, TAYLOR), (108, BOTH)),
         han="0.80 -> 0.77 %",
         surgery=108,
     ),
