@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import torch
 from benchmarks.common import Options, Sheet, accuracy, options, run, smaller, table
-from benchmarks.mnist_subjects import BOTH, PATIENT, SUBJECTS, TAYLOR, Subject
+from benchmarks.mnist_subjects import PATIENT, SUBJECTS, TAYLOR, Subject
 from benchmarks.mnist_tables import ladder, twelve_times
 from benchmarks.mnist_task import VALIDATION, Mnist
 from torch import nn
@@ -93,7 +93,6 @@ def ways(recipe: Recipe) -> dict[str, Recipe]:
         TAYLOR: replace(recipe, criterion=Taylor()),
         "no teacher": replace(recipe, recovery=untaught),
         PATIENT: longer(recipe),
-        BOTH: replace(longer(recipe), criterion=Taylor()),
     }
 
 
