@@ -61,7 +61,7 @@ def torch_pruned(task: Cifar10, recipe: Recipe) -> Stage:
         channels_last_(model)
         return model
 
-    return Stage("torch_prune", recipe, False, start)
+    return Stage("torch_prune", recipe, start)
 
 
 def compared(task: Cifar10, seed: int, steps: int, longer: int) -> dict[str, Stage]:

@@ -48,7 +48,7 @@ class Subject:
             randomness.seed_everything(seed)
             return self.make()
 
-        return Stage("dense", replace(recipe, recovery=alone), False, start)
+        return Stage("dense", replace(recipe, recovery=alone), start)
 
 
 SUBJECTS = (

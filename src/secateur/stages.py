@@ -1,6 +1,8 @@
 """Which networks does a run train, so that the pruned one can be judged fairly?
 
 pruned                the job itself
+shared                the pruned network by the compression method, without training ("quantised", "rounded")
+compressed            the same, trained on
 dense_control         the dense network, trained on for as many steps
 random_baseline       the same recipe, but chance decides what goes
 small_dense_baseline  a narrower dense network of about the same bytes, from scratch
@@ -22,6 +24,8 @@ from secateur.criteria import Random
 from secateur.errors import TaskError
 from secateur.recipe import Recipe
 from secateur.recovery import checkpoint, randomness
+from secateur.recovery.coarse import coarse
+from secateur.recovery.constraint import Grids, Hold, free, pruning
 from secateur.recovery.loop import train
 from secateur.recovery.progress import Progress
 from secateur.recovery.run import Point, Training
@@ -29,12 +33,12 @@ from secateur.recovery.run import Point, Training
 
 @dataclass(frozen=True)
 class Stage:
-    """One training: where it starts, by which recipe, and whether weights are removed."""
+    """One training: where it starts, by which recipe, and what must hold of the weights."""
 
     name: str
     recipe: Recipe
-    prune: bool
     start: Callable[[], nn.Module]
+    hold: Hold = free
 
 
 @dataclass(frozen=True)
@@ -49,24 +53,36 @@ class Trained:
 
 def pruned(task: Task, recipe: Recipe) -> Stage:
     """The job itself."""
-    return Stage("pruned", recipe, True, lambda: copy.deepcopy(task.model))
+    return Stage("pruned", recipe, lambda: copy.deepcopy(task.model), pruning)
 
 
 def dense_control(task: Task, recipe: Recipe) -> Stage:
-    """The dense network with the same extra steps, teacher included."""
-    return Stage("dense_control", recipe, False, lambda: copy.deepcopy(task.model))
+    """The dense network with the same extra steps, teacher included, those of compression too."""
+    longer = replace(recipe, recovery=replace(recipe.recovery, steps=recipe.steps))
+    return Stage("dense_control", longer, lambda: copy.deepcopy(task.model))
+
+
+def compressed(recipe: Recipe, source: nn.Module) -> Stage:
+    """A trained network, shared or quantised as the recipe says, and trained on."""
+    return Stage("compressed", recipe.for_compression(), lambda: copy.deepcopy(source), coarse)
+
+
+def untrained(stage: Stage, name: str) -> Stage:
+    """The same stage without a step of training: what a method costs before recovery."""
+    recovery = replace(stage.recipe.recovery, steps=0)
+    return replace(stage, name=name, recipe=replace(stage.recipe, recovery=recovery))
 
 
 def random_baseline(task: Task, recipe: Recipe, seed: int) -> Stage:
     """The same recipe with random scores."""
     chance = replace(recipe, criterion=Random(seed))
-    return Stage("random_baseline", chance, True, lambda: copy.deepcopy(task.model))
+    return Stage("random_baseline", chance, lambda: copy.deepcopy(task.model), pruning)
 
 
 def curve_point(task: Task, recipe: Recipe, factor: float) -> Stage:
     """The job with `factor` times fewer weights."""
     there = recipe.with_sparsity(1 - 1 / factor)
-    return Stage(f"curve_{factor:g}x", there, True, lambda: copy.deepcopy(task.model))
+    return Stage(f"curve_{factor:g}x", there, lambda: copy.deepcopy(task.model), pruning)
 
 
 def small_dense_baseline(task: Task, recipe: Recipe, file_bytes: int, seed: int) -> Stage | None:
@@ -76,7 +92,7 @@ def small_dense_baseline(task: Task, recipe: Recipe, file_bytes: int, seed: int)
     recovery, with the dense original as its teacher.
     """
     narrow = getattr(task, "narrow", None)
-    steps = recipe.recovery.steps + int(getattr(task, "training_steps", 0))
+    steps = recipe.steps + int(getattr(task, "training_steps", 0))
     if narrow is None or not steps:
         return None
     width = _width_for(narrow, file_bytes)
@@ -87,7 +103,7 @@ def small_dense_baseline(task: Task, recipe: Recipe, file_bytes: int, seed: int)
         device = next(task.model.parameters()).device
         return cast(nn.Module, narrow(width)).to(device)
 
-    return Stage("small_dense_baseline", longer, False, start)
+    return Stage("small_dense_baseline", longer, start)
 
 
 def run(stage: Stage, task: Task, seed: int, work: Path, progress: Progress) -> Trained:
@@ -104,7 +120,7 @@ def run(stage: Stage, task: Task, seed: int, work: Path, progress: Progress) -> 
         model,
         task,
         stage.recipe,
-        prune=stage.prune,
+        hold=stage.hold,
         teacher=task.model,
         seed=seed,
         name=stage.name,
@@ -138,6 +154,8 @@ def _state(model: nn.Module, training: Training, seconds: float) -> dict[str, An
     return {
         "model": model.state_dict(),
         "masks": dict(training.masks.tensors),
+        "scales": dict(training.grids.scales),
+        "ranges": dict(training.grids.ranges),
         "history": [asdict(point) for point in training.history],
         "taught": training.taught,
         "seconds": seconds,
@@ -146,4 +164,5 @@ def _state(model: nn.Module, training: Training, seconds: float) -> dict[str, An
 
 def _training(state: dict[str, Any]) -> Training:
     history = [Point(**point) for point in state["history"]]
-    return Training(history, Masks(state["masks"]), state["taught"])
+    grids = Grids(state["scales"], state["ranges"])
+    return Training(history, Masks(state["masks"]), grids, state["taught"])

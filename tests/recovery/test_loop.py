@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from secateur import Distillation, Gradual, Iterative, Metric, OneShot, Recipe, Recovery
 from secateur.core.protocols import Schedule
 from secateur.errors import Interrupted, NumericalError, TaskError
+from secateur.recovery.constraint import pruning
 from secateur.recovery.loop import train
 from secateur.recovery.optimizer import learning_rate
 from secateur.recovery.progress import Silent
@@ -37,7 +38,7 @@ class StopAfter(Silent):
 
 def trained(task: Tiny, recipe: Recipe, **options: object) -> tuple[nn.Module, Training]:
     model = copy.deepcopy(task.model)
-    return model, train(model, task, recipe, prune=True, teacher=task.model, seed=1, **options)  # type: ignore[arg-type]
+    return model, train(model, task, recipe, hold=pruning, teacher=task.model, seed=1, **options)  # type: ignore[arg-type]
 
 
 def same_bits(a: nn.Module, b: nn.Module) -> bool:
@@ -75,7 +76,7 @@ def test_seeds_matter_and_repeat(task: Tiny) -> None:
     first, again = trained(task, RECIPE)[0], trained(task, RECIPE)[0]
     assert same_bits(first, again)
     other = copy.deepcopy(task.model)
-    train(other, task, RECIPE, prune=True, teacher=task.model, seed=2)
+    train(other, task, RECIPE, hold=pruning, teacher=task.model, seed=2)
     assert not same_bits(first, other)
 
 
@@ -99,7 +100,7 @@ def test_the_best_evaluation_at_full_sparsity_is_kept(task: Tiny) -> None:
     scripted = Scripted()
     model = copy.deepcopy(task.model)
     recipe = replace(RECIPE, recovery=replace(RECOVERY, evaluate_every=10, batchnorm_batches=0))
-    train(model, scripted, recipe, prune=True)
+    train(model, scripted, recipe, hold=pruning)
     assert all(torch.equal(scripted.best[name], tensor) for name, tensor in model.state_dict().items())
 
 
@@ -113,7 +114,7 @@ def test_looking_more_often_does_not_change_the_training(task: Tiny) -> None:
 
 def test_without_pruning_nothing_is_removed(task: Tiny) -> None:
     model = copy.deepcopy(task.model)
-    result = train(model, task, RECIPE, prune=False)
+    result = train(model, task, RECIPE)
     assert result.masks.total == 0
     assert not same_bits(model, task.model)
 
@@ -142,7 +143,7 @@ def test_broken_weights_are_refused(task: Tiny) -> None:
     with torch.no_grad():
         model.get_parameter("5.weight")[0, 0] = float("nan")
     with pytest.raises(NumericalError, match=r"5\.weight holds 1 NaN or infinite values"):
-        train(model, task, RECIPE, prune=True)
+        train(model, task, RECIPE, hold=pruning)
 
 
 def test_a_loss_per_example_is_refused(task: Tiny) -> None:

@@ -1,12 +1,12 @@
 """Which recipe do plain tables describe?"""
 
 import dataclasses
+import types
 import typing
 from collections.abc import Mapping
 from typing import Any
 
 from secateur.errors import RecipeError, did_you_mean
-from secateur.recipe.options import Distillation, Recovery
 from secateur.recipe.recipe import Recipe
 from secateur.recipe.tables import TABLES
 
@@ -17,39 +17,13 @@ def from_dict(plain: Mapping[str, Any]) -> Recipe:
     Raises:
         RecipeError: an unknown key or name (the closest is suggested), a wrong type, a bad value.
     """
-    values = dict(plain)
-    for field, table in TABLES.items():
-        if field in values:
-            values[field] = _named(field, values[field], table)
-    if "recovery" in values:
-        recovery = _table("recovery", values["recovery"])
-        if "distillation" in recovery:
-            where = "recovery.distillation"
-            recovery["distillation"] = _build(Distillation, _table(where, recovery["distillation"]), where)
-        values["recovery"] = _build(Recovery, recovery, "recovery")
-    recipe: Recipe = _build(Recipe, values, "the recipe")
+    recipe: Recipe = _build(Recipe, plain, "")
     return recipe
 
 
-def _table(where: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise RecipeError(f"{where} = {value!r}: expected a table, [{where}].")
-    return dict(value)
-
-
-def _named(field: str, value: Any, table: Mapping[str, type[Any]]) -> Any:
-    """`"name"` or `{name = "name", option = ...}` -> an instance of the class in the table."""
-    options = {"name": value} if isinstance(value, str) else _table(field, value)
-    name = str(options.pop("name", ""))
-    if name not in table:
-        raise RecipeError(
-            f"{field} {name!r} is unknown.{did_you_mean(name, table)} Known: {', '.join(table)}."
-        )
-    return _build(table[name], options, f"{field} {name!r}")
-
-
-def _build(cls: type[Any], values: Mapping[str, Any], where: str) -> Any:
+def _build(cls: type[Any], values: Mapping[str, Any], path: str, what: str = "") -> Any:
     """`cls(**values)`, with unknown keys and wrong types said in plain words."""
+    where = what or path or "the recipe"
     hints = typing.get_type_hints(cls)
     known = [field.name for field in dataclasses.fields(cls)]
     checked = {}
@@ -59,8 +33,39 @@ def _build(cls: type[Any], values: Mapping[str, Any], where: str) -> Any:
                 f"Unknown key {key!r} in {where}.{did_you_mean(key, known)} "
                 f"Known: {', '.join(known) or 'none'}."
             )
-        checked[key] = _converted(value, hints[key], f"{key} in {where}")
+        below = f"{path}.{key}" if path else key
+        hint = _without_none(hints[key])
+        if key in TABLES:
+            checked[key] = _named(below, value, TABLES[key])
+        elif isinstance(hint, type) and dataclasses.is_dataclass(hint) and not isinstance(value, hint):
+            checked[key] = _build(hint, _table(below, value), below)
+        else:
+            checked[key] = _converted(value, hint, f"{key} in {where}")
     return cls(**checked)
+
+
+def _named(path: str, value: Any, table: Mapping[str, type[Any]]) -> Any:
+    """`"name"` or `{name = "name", option = ...}` -> an instance of the class in the table."""
+    options = {"name": value} if isinstance(value, str) else _table(path, value)
+    name = str(options.pop("name", ""))
+    if name not in table:
+        raise RecipeError(
+            f"{path} {name!r} is unknown.{did_you_mean(name, table)} Known: {', '.join(table)}."
+        )
+    return _build(table[name], options, path, f"{path} {name!r}")
+
+
+def _table(where: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise RecipeError(f"{where} = {value!r}: expected a table, [{where}].")
+    return dict(value)
+
+
+def _without_none(hint: Any) -> Any:
+    """`X` of `X | None`."""
+    if isinstance(hint, types.UnionType):
+        return next(kind for kind in typing.get_args(hint) if kind is not type(None))
+    return hint
 
 
 def _converted(value: Any, hint: Any, where: str) -> Any:

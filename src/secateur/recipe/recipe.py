@@ -10,9 +10,10 @@ from secateur.core.protocols import Allocation, Criterion, Pattern, Schedule
 from secateur.criteria import Magnitude
 from secateur.errors import RecipeError
 from secateur.patterns import Elements
+from secateur.recipe.compression import Compression
 from secateur.recipe.options import Recovery
 from secateur.recipe.tables import to_dict
-from secateur.schedules import Gradual
+from secateur.schedules import Gradual, OneShot
 
 DEFAULTS = {
     "criterion": Magnitude(),
@@ -38,6 +39,7 @@ class Recipe:
         skip: shell-style name patterns of weights that stay dense.
         floor: fraction of every weight tensor that stays at least; one unit always does.
         recovery: training under the masks.
+        compress: what happens to the weights that are left; None leaves them as they are.
 
     Raises:
         RecipeError: a value is impossible, alone or together with another.
@@ -53,6 +55,7 @@ class Recipe:
     skip: tuple[str, ...] = ()
     floor: float = 0.005
     recovery: Recovery = field(default_factory=Recovery)
+    compress: Compression | None = None
 
     def __post_init__(self) -> None:
         self._check_types()
@@ -104,6 +107,16 @@ class Recipe:
     def with_sparsity(self, sparsity: float) -> "Recipe":
         """The same recipe with another goal."""
         return replace(self, sparsity=sparsity)
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of all stages together."""
+        return self.recovery.steps + (self.compress.recovery.steps if self.compress else 0)
+
+    def for_compression(self) -> "Recipe":
+        """The recipe of the training after sharing or quantising: its own recovery, in one round."""
+        assert self.compress is not None, "only a recipe that compresses has such a stage"
+        return replace(self, recovery=self.compress.recovery, schedule=OneShot())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, the tables of the TOML form."""

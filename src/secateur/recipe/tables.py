@@ -10,6 +10,7 @@ from typing import Any
 from secateur.allocation import ALLOCATIONS
 from secateur.criteria import CRITERIA
 from secateur.patterns import PATTERNS
+from secateur.quantize import METHODS
 from secateur.schedules import SCHEDULES
 
 TABLES: dict[str, Mapping[str, type[Any]]] = {
@@ -17,22 +18,24 @@ TABLES: dict[str, Mapping[str, type[Any]]] = {
     "pattern": PATTERNS,
     "allocation": ALLOCATIONS,
     "schedule": SCHEDULES,
+    "method": METHODS,
 }
+"""By the names of the fields that they are for, wherever in the recipe these stand."""
 
 
-def to_dict(recipe: Any) -> dict[str, Any]:
-    """Tables with a `name` for each of the four answers, numbers and strings for the rest."""
+def to_dict(options: Any) -> dict[str, Any]:
+    """Tables with a `name` for each answer, numbers and strings for the rest; what is None is left out."""
     plain: dict[str, Any] = {}
-    for field in dataclasses.fields(recipe):
-        value = getattr(recipe, field.name)
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
         if field.name in TABLES:
             names = {cls: name for name, cls in TABLES[field.name].items()}
             name = names.get(type(value), f"{type(value).__module__}.{type(value).__qualname__}")
             plain[field.name] = {"name": name, **_fields(value)}
         elif isinstance(value, tuple):
             plain[field.name] = list(value)
-        else:
-            plain[field.name] = _fields(value) if dataclasses.is_dataclass(value) else value
+        elif value is not None:
+            plain[field.name] = to_dict(value) if dataclasses.is_dataclass(value) else value
     return plain
 
 

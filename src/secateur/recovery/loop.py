@@ -1,4 +1,4 @@
-"""How is a network trained for the recipe's recovery steps, under masks where there are any?"""
+"""How is a network trained for the recipe's recovery steps, under a constraint where there is one?"""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from secateur.core.task import Task
 from secateur.errors import Interrupted
 from secateur.recipe import Recipe
 from secateur.recovery import checkpoint
+from secateur.recovery.constraint import Hold, free
 from secateur.recovery.progress import Progress, Silent
 from secateur.recovery.run import Run, Training
 
@@ -17,7 +18,7 @@ def train(
     task: Task,
     recipe: Recipe,
     *,
-    prune: bool,
+    hold: Hold = free,
     teacher: nn.Module | None = None,
     seed: int = 0,
     name: str = "recovery",
@@ -32,8 +33,8 @@ def train(
     Args:
         model: the network; starts from the weights it has.
         task: data, loss and yardstick.
-        recipe: its schedule and recovery options; criterion, pattern and allocation where `prune`.
-        prune: whether weights are removed along the way; without, this is the dense control.
+        recipe: its schedule and recovery options, and what `hold` asks of it.
+        hold: what must hold of the weights: `free`, `pruning` or `coarse`.
         teacher: the dense original, or None for no distillation.
         seed: of the batches and of everything drawn in training.
         name: of the stage, for the progress display.
@@ -45,7 +46,7 @@ def train(
         NumericalError: weights, scores or loss are NaN or infinite.
     """
     options = recipe.recovery
-    run = Run(model, task, recipe, prune, teacher, seed, progress or Silent())
+    run = Run(model, task, recipe, hold, teacher, seed, progress or Silent())
     try:
         if path is not None and path.exists():
             run.load_state_dict(checkpoint.load(path))

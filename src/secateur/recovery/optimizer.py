@@ -1,6 +1,7 @@
 """How do the weights move: which optimizer, at which learning rate?"""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -8,9 +9,8 @@ from torch import nn
 from secateur.recipe import Recipe, Recovery
 
 
-def make_optimizer(model: nn.Module, options: Recovery) -> torch.optim.Optimizer:
-    """The recipe's optimizer over all parameters that ask for gradients."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
+def make_optimizer(parameters: Sequence[nn.Parameter], options: Recovery) -> torch.optim.Optimizer:
+    """The recipe's optimizer."""
     rate, decay = options.learning_rate, options.weight_decay
     if options.optimizer == "sgd":
         return torch.optim.SGD(parameters, lr=rate, momentum=options.momentum, weight_decay=decay)

@@ -5,17 +5,18 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from secateur.core.blame import users_code
 from secateur.core.masks import Masks
 from secateur.core.task import Calibration, Metric, Task
 from secateur.errors import NumericalError, TaskError
 from secateur.graph.weights import check_finite
-from secateur.pruner import Pruner
 from secateur.recipe import Recipe
 from secateur.recovery import randomness
 from secateur.recovery.batches import Batches
 from secateur.recovery.batchnorm import reestimate_, tracks_statistics
+from secateur.recovery.constraint import Grids, Hold
 from secateur.recovery.distil import Kind, Teacher
 from secateur.recovery.judge import choose
 from secateur.recovery.optimizer import learning_rate, make_optimizer
@@ -34,11 +35,21 @@ class Point:
 
 @dataclass
 class Training:
-    """What a training left: the way it went, the masks, and whether the teacher was heard."""
+    """What a training left: the way it went, what holds of the weights, and whether the teacher was heard."""
 
     history: list[Point] = field(default_factory=list)
     masks: Masks = field(default_factory=Masks)
+    grids: Grids = field(default_factory=Grids)
     taught: bool = False
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best network so far: its metric, its state, and where its numbers are rounded to."""
+
+    metric: Metric
+    state: dict[str, Tensor]
+    grids: Grids
 
 
 class Run:
@@ -49,7 +60,7 @@ class Run:
         model: nn.Module,
         task: Task,
         recipe: Recipe,
-        prune: bool,
+        hold: Hold,
         teacher: nn.Module | None,
         seed: int,
         progress: Progress,
@@ -61,11 +72,11 @@ class Run:
         randomness.seed_everything(seed)
         with randomness.preserved():
             data = Calibration(task.batches, task.loss)
-            self.pruner = Pruner(model, recipe, data=data) if prune else None
-        self.optimizer = make_optimizer(model, recipe.recovery)
+            self.constraint = hold(model, recipe, data)
+        self.optimizer = self._fresh_optimizer()
         self.history: list[Point] = []
         self.losses: list[float] = []
-        self.best: tuple[Metric, dict[str, Tensor]] | None = None
+        self.best: Best | None = None
         metric = self.look()
         self.teacher: Teacher | None = None
         distillation = recipe.recovery.distillation
@@ -76,7 +87,10 @@ class Run:
     @property
     def sparsity(self) -> float:
         """Removed fraction of the weights that the recipe may touch."""
-        return self.pruner.masks.sparsity if self.pruner else 0.0
+        return self.constraint.masks.sparsity
+
+    def _fresh_optimizer(self) -> Optimizer:
+        return make_optimizer(self.constraint.parameters(), self.recipe.recovery)
 
     def advance(self) -> None:
         """One optimizer step, the masks after it, and an evaluation where one is due."""
@@ -86,13 +100,13 @@ class Run:
         loss = self._loss(next(self.batches))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        self.constraint.before_step()
         self.optimizer.step()
         self.step += 1
-        if self.pruner:
-            with randomness.preserved():
-                self.pruner.step()
-            if self.pruner.rewound:
-                self.optimizer = make_optimizer(self.model, self.recipe.recovery)
+        with randomness.preserved():
+            self.constraint.step()
+        if self.constraint.rewound:
+            self.optimizer = self._fresh_optimizer()
         self.progress.step(self.sparsity)
         options = self.recipe.recovery
         if self.step % options.evaluate_every == 0 or self.step == options.steps:
@@ -126,15 +140,14 @@ class Run:
         self.history.append(Point(self.step, self.sparsity, mean_loss, metric.value))
         self.losses.clear()
         self.progress.evaluated(metric)
-        complete = self.pruner is None or self.pruner.finished
-        if complete and (self.best is None or metric.better_than(self.best[0])):
-            self.best = metric, _copied(self.model)
+        if self.constraint.finished and (self.best is None or metric.better_than(self.best.metric)):
+            self.best = Best(metric, _copied(self.model), self.constraint.grids())
         return metric
 
     def finish(self) -> Training:
         """Go back to the best, and estimate the BatchNorm statistics anew where that is no worse."""
         assert self.best is not None, "a recipe's schedule comes to the whole goal within its steps"
-        metric, state = self.best
+        metric, state = self.best.metric, self.best.state
         self.model.load_state_dict(state)
         options = self.recipe.recovery
         if options.steps and options.batchnorm_batches and tracks_statistics(self.model):
@@ -145,25 +158,24 @@ class Run:
                 self.model.load_state_dict(state)
         self.model.eval()
         taught = self.teacher is not None and self.teacher.taught
-        return Training(self.history, self.pruner.masks if self.pruner else Masks(), taught)
+        return Training(self.history, self.constraint.masks, self.best.grids, taught)
 
     def close(self) -> None:
         """Leave no hook on the model."""
+        self.constraint.close()
         if self.teacher:
             self.teacher.close()
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next steps depend on."""
-        metric, best = self.best or (None, {})
         return {
             "step": self.step,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "pruner": self.pruner.state_dict() if self.pruner else None,
+            "constraint": self.constraint.state_dict(),
             "random": randomness.get_state(),
             "batches": self.batches.state_dict(),
-            "best_metric": asdict(metric) if metric else None,
-            "best": best,
+            "best": _plain(self.best) if self.best else None,
             "history": [asdict(point) for point in self.history],
             "losses": list(self.losses),
             "teacher": self.teacher.state_dict() if self.teacher else None,
@@ -174,10 +186,9 @@ class Run:
         self.step = state["step"]
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        if self.pruner:
-            self.pruner.load_state_dict(state["pruner"])
+        self.constraint.load_state_dict(state["constraint"])
         self.batches.load_state_dict(state["batches"])
-        self.best = (Metric(**state["best_metric"]), state["best"]) if state["best_metric"] else None
+        self.best = _best(state["best"]) if state["best"] else None
         self.history = [Point(**point) for point in state["history"]]
         self.losses = state["losses"]
         if self.teacher:
@@ -187,3 +198,12 @@ class Run:
 
 def _copied(model: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def _plain(best: Best) -> dict[str, Any]:
+    grids = {"scales": dict(best.grids.scales), "ranges": dict(best.grids.ranges)}
+    return {"metric": asdict(best.metric), "state": best.state, "grids": grids}
+
+
+def _best(plain: dict[str, Any]) -> Best:
+    return Best(Metric(**plain["metric"]), plain["state"], Grids(**plain["grids"]))

@@ -1,0 +1,152 @@
+"""What must hold of the weights while an optimizer moves them?
+
+Three constraints: none (`free`), removed weights stay zero (`pruning`), and weights made of fewer or coarser
+numbers (`secateur.recovery.coarse`). A training knows only this interface.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+from torch import Tensor, nn
+
+from secateur.core.masks import Masks
+from secateur.core.task import Calibration
+from secateur.pruner import Pruner
+from secateur.recipe import Recipe
+
+Range: TypeAlias = tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)  # tensors have no one truth value
+class Grids:
+    """Where numbers were rounded to evenly spaced values.
+
+    Attributes:
+        scales: weight -> (rows,) distance of two neighbouring values in each row.
+        ranges: weight -> lowest and highest value of the activations that enter its layer.
+    """
+
+    scales: Mapping[str, Tensor] = field(default_factory=dict)
+    ranges: Mapping[str, Range] = field(default_factory=dict)
+
+
+class Constraint(Protocol):
+    """Asked around every optimizer step."""
+
+    @property
+    def masks(self) -> Masks:
+        """Which elements stay."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether all that was asked for holds, so that this network may be the one that is kept."""
+
+    @property
+    def rewound(self) -> bool:
+        """Whether the last step put early weights back; the optimizer starts afresh then."""
+
+    def parameters(self) -> list[nn.Parameter]:
+        """What the optimizer trains."""
+
+    def before_step(self) -> None:
+        """Gradients are there; the optimizer moves next."""
+
+    def step(self) -> None:
+        """The optimizer has moved."""
+
+    def grids(self) -> Grids:
+        """Where numbers are rounded to, now."""
+
+    def close(self) -> None:
+        """Leave no hook on the network."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors, numbers, strings and containers of them."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state; the network's own state is loaded by the caller."""
+
+
+Hold: TypeAlias = Callable[[nn.Module, Recipe, Calibration], Constraint]
+"""Puts a network under a constraint, which may change its weights at once."""
+
+
+class Free:
+    """Nothing has to hold."""
+
+    masks = Masks()
+    finished = True
+    rewound = False
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+
+    def parameters(self) -> list[nn.Parameter]:
+        """All that ask for gradients."""
+        return [p for p in self._model.parameters() if p.requires_grad]
+
+    def before_step(self) -> None:
+        """Nothing."""
+
+    def step(self) -> None:
+        """Nothing."""
+
+    def grids(self) -> Grids:
+        """None."""
+        return Grids()
+
+    def close(self) -> None:
+        """Nothing."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing to keep."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Nothing was kept."""
+
+
+class Pruning(Free):
+    """Weights go by the recipe's schedule, and removed ones stay zero."""
+
+    def __init__(self, model: nn.Module, recipe: Recipe, data: Calibration) -> None:
+        super().__init__(model)
+        self._pruner = Pruner(model, recipe, data=data)
+
+    @property
+    def masks(self) -> Masks:  # type: ignore[override]
+        """The pruner's."""
+        return self._pruner.masks
+
+    @property
+    def finished(self) -> bool:  # type: ignore[override]
+        """Whether the whole goal has been removed."""
+        return self._pruner.finished
+
+    @property
+    def rewound(self) -> bool:  # type: ignore[override]
+        """Whether the last step put early weights back."""
+        return self._pruner.rewound
+
+    def step(self) -> None:
+        """Hold the zeros, and remove what is due."""
+        self._pruner.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The pruner's."""
+        return self._pruner.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Give it back to the pruner."""
+        self._pruner.load_state_dict(state)
+
+
+def free(model: nn.Module, recipe: Recipe, data: Calibration) -> Constraint:
+    """Every weight may move: the dense control."""
+    return Free(model)
+
+
+def pruning(model: nn.Module, recipe: Recipe, data: Calibration) -> Constraint:
+    """Weights go by the recipe, and stay zero."""
+    return Pruning(model, recipe, data)
