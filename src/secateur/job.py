@@ -10,6 +10,7 @@ from pathlib import Path
 from torch import nn
 
 from secateur import stages, version
+from secateur.compressing import Outcome, compress
 from secateur.core.masks import Masks
 from secateur.core.task import Task
 from secateur.errors import Interrupted, RecipeError
@@ -19,18 +20,22 @@ from secateur.masking import plan
 from secateur.measure import machine
 from secateur.recipe import Recipe
 from secateur.recovery import randomness
+from secateur.recovery.constraint import pruning
 from secateur.recovery.progress import Progress, Silent
-from secateur.report import candidates, collect, files
+from secateur.report import candidates, collect, files, stored
 from secateur.report.candidates import Candidate
 from secateur.report.schema import SCHEMA, CurvePoint, MetricInfo, Missing, Report
 from secateur.report.verdict import verdict
 from secateur.run_folder import RunFolder, claim
-from secateur.stages import Trained
+from secateur.stages import Stage, Trained
 from secateur.tasks import check_task
 
 NO_WIDTH = Missing(
     missing="the task has no narrow(width) method for a narrower network, or no step to train it"
 )
+NOT_COMPRESSED = Missing(missing="not asked for: [compress] in the recipe, or Recipe(compress=...)")
+UNDONE = Missing(missing="it cost more than max_drop allows and was undone")
+NOT_PRUNED = Missing(missing="nothing was removed, so nothing can be removed at random instead")
 CURVE = (2.0, 4.0, 8.0, 16.0, 32.0)
 
 
@@ -39,7 +44,7 @@ class Result:
     """What a run gives.
 
     Attributes:
-        model: the pruned network, recovered, in evaluation mode; the task's own model is untouched.
+        model: the network of model.sct, recovered, in evaluation mode; the task's own model is untouched.
         masks: which elements stay.
         report: the contents of report.json.
         folder: where the files lie, None where no `out` was given.
@@ -90,8 +95,7 @@ def prune(
         report = job.run(curve)
         files.write_json(report, folder.path)
         files.write_html(report, folder.path)
-        pruned = job.trained["pruned"]
-        return Result(pruned.model, pruned.training.masks, report, folder.path if keep else None)
+        return Result(job.final.model, job.final.masks, report, folder.path if keep else None)
 
 
 def _check_goals(task: Task, recipe: Recipe, curve: Sequence[float]) -> None:
@@ -116,53 +120,75 @@ class _Job:
         self.task, self.recipe, self.seed = task, recipe, seed
         self.folder, self.progress = folder, progress
         self.trained: dict[str, Trained] = {}
+        self.final: Candidate
         self.started = time.perf_counter()
 
     def run(self, curve: Sequence[float]) -> Report:
         """Train everything, write the files, measure, and put the report together."""
         dense = candidates.dense(self.task, self.folder)
-        pruned = self._train(stages.pruned(self.task, self.recipe), dense, self.folder.file("model.sct"))
-        save_state(pruned.model, self.folder.file("pruned.safetensors"))
-        control = self._train(stages.dense_control(self.task, self.recipe), dense, "safetensors")
-        chance = self._train(stages.random_baseline(self.task, self.recipe, self.seed), dense, "sct")
-        size = pruned.file.stat().st_size
-        small_stage = stages.small_dense_baseline(self.task, self.recipe, size, self.seed)
-        small = self._train(small_stage, dense, "safetensors") if small_stage else None
+        model = self.folder.file("model.sct")
+        pruned = self._make(
+            stages.pruned(self.task, self.recipe), dense, "sct" if self.recipe.compress else model
+        )
+        outcome = None
+        if self.recipe.compress:
+            outcome = compress(self._train, self.task, self.recipe, self.seed, self.folder, dense, pruned)
+        final = self.final = outcome.compressed if outcome and outcome.kept else pruned
+        save_state(final.model, self.folder.file("pruned.safetensors"))
+        others = {
+            stage.name: self._make(stage, dense, "sct" if stage.hold is pruning else "safetensors")
+            for stage in self._baselines(model.stat().st_size)
+        }
         points = [
-            collect.curve_point(self._train(stages.curve_point(self.task, self.recipe, f), dense, "sct"))
+            collect.curve_point(self._make(stages.curve_point(self.task, self.recipe, f), dense, "sct"))
             for f in curve
         ]
-        compared = [dense, control, pruned, chance, *([small] if small else [])]
-        return self._report(compared, points)
+        return self._report({"dense": dense, "pruned": pruned, **others}, outcome, points)
 
-    def _train(self, stage: stages.Stage, dense: Candidate, file: Path | str) -> Candidate:
-        """One stage, trained and saved; a file given by its ending goes to the work folder."""
+    def _baselines(self, file_bytes: int) -> list[Stage]:
+        """What the network in model.sct is compared with."""
+        control = stages.dense_control(self.task, self.recipe)
+        chance = stages.random_baseline(self.task, self.recipe, self.seed) if self.recipe.sparsity else None
+        small = stages.small_dense_baseline(self.task, self.recipe, file_bytes, self.seed)
+        return [stage for stage in (control, chance, small) if stage is not None]
+
+    def _train(self, stage: Stage) -> Trained:
+        """One stage, trained, gone on with or read."""
         if self.progress.stop_requested():
             raise Interrupted(f"Stopped before {stage.name}. What was trained was left on disk.")
-        self.trained[stage.name] = stages.run(stage, self.task, self.seed, self.folder.work, self.progress)
-        path = file if isinstance(file, Path) else self.folder.work / f"{stage.name}.{file}"
-        return candidates.of_stage(self.trained[stage.name], self.task, dense, path)
+        trained = stages.run(stage, self.task, self.seed, self.folder.work, self.progress)
+        self.trained[stage.name] = trained
+        return trained
 
-    def _report(self, compared: Sequence[Candidate], points: list[CurvePoint]) -> Report:
+    def _make(self, stage: Stage, dense: Candidate, file: Path | str) -> Candidate:
+        """One stage, trained and saved; a file given by its ending goes to the work folder."""
+        path = file if isinstance(file, Path) else self.folder.work / f"{stage.name}.{file}"
+        return candidates.of_stage(self._train(stage), self.task, dense, path)
+
+    def _report(
+        self, compared: dict[str, Candidate], outcome: Outcome | None, points: list[CurvePoint]
+    ) -> Report:
         self.progress.note("measuring latency")
-        times = collect.latencies(compared)
-        entries = {c.name: collect.entry(c, self.recipe, times[c.name]) for c in compared}
-        pruned = next(c for c in compared if c.name == "pruned")
+        if outcome and outcome.kept:
+            compared = {**compared, "compressed": outcome.compressed}
+        times = collect.latencies(list(compared.values()))
+        entries = {name: collect.entry(c, self.recipe, times[name]) for name, c in compared.items()}
+        final = entries["compressed" if outcome and outcome.kept else "pruned"]
         report = Report(
             schema=SCHEMA,
             secateur=version.VERSION,
             task=type(self.task).__name__,
-            metric=self._metric_info(pruned),
+            metric=self._metric_info(compared["pruned"]),
             dense=entries["dense"],
             dense_control=entries["dense_control"],
             pruned=entries["pruned"],
-            random_baseline=entries["random_baseline"],
+            compressed=entries.get("compressed", UNDONE if outcome else NOT_COMPRESSED),
+            random_baseline=entries.get("random_baseline", NOT_PRUNED),
             small_dense_baseline=entries.get("small_dense_baseline", NO_WIDTH),
-            ratios=collect.ratios(
-                entries["dense"], entries["pruned"], candidates.dense_sct_bytes(self.folder)
-            ),
-            layers=collect.layers(pruned),
-            certificates=collect.certificates(pruned, self.task),
+            compression=outcome.info if outcome else NOT_COMPRESSED,
+            ratios=collect.ratios(entries["dense"], final, candidates.dense_sct_bytes(self.folder)),
+            layers=stored.layers(self.final),
+            certificates=stored.certificates(self.final, self.task, rounded=self.final.name == "compressed"),
             history={name: collect.history(trained) for name, trained in self.trained.items()},
             curve=points or Missing(missing="not asked for: --curve, or prune(..., curve=CURVE)"),
             verdict=[],

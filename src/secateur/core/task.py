@@ -83,13 +83,14 @@ class Metric:
 class Task(Protocol):
     """The user's network and data. Nothing else in secateur knows what a batch is.
 
-    Three more members are used where they exist:
+    Some more members are used where they exist:
 
     - `validate(model) -> Metric`: chooses the best checkpoint, so that `evaluate` stays untouched;
     - `narrow(width: float) -> nn.Module`: the same architecture, untrained, with `width` times the
       channels; gives the small dense baseline;
     - `training_steps: int`: optimizer steps the dense network was trained for; the small dense
-      baseline gets as many before its share of recovery.
+      baseline gets as many before its share of recovery;
+    - `license: str` and `model_card: str`: texts that go into the saved file, as they are.
     """
 
     @property

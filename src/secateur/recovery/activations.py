@@ -32,7 +32,8 @@ class RoundedInputs:
         }
         device = next(model.parameters()).device
         seen = _observe(model, layers, data, method.batches)
-        self._grids = {name: ActivationGrid(RANGES[method.ranges](values)).to(device) for name, values in seen.items()}
+        ends = RANGES[method.ranges]
+        self._grids = {name: ActivationGrid(ends(values)).to(device) for name, values in seen.items()}
         self._handles = [
             layers[name].register_forward_pre_hook(_rounding(grid)) for name, grid in self._grids.items()
         ]
@@ -61,7 +62,7 @@ class RoundedInputs:
 
 
 class ActivationGrid(nn.Module):
-    """x -> scale * (clamp(round(x / scale) + zero, 0, 255) - zero), with a fixed `zero` and a learned scale."""
+    """scale * (clamp(round(x / scale) + zero, 0, 255) - zero), with a fixed `zero` and a learned scale."""
 
     zero: Tensor
 
@@ -87,7 +88,7 @@ class ActivationGrid(nn.Module):
 
 def _rounding(grid: ActivationGrid) -> Callable[[nn.Module, tuple[Any, ...]], tuple[Any, ...]]:
     """A hook that rounds the first input of a layer."""
-    return lambda layer, inputs: (grid(inputs[0]), *inputs[1:])
+    return lambda _, inputs: (grid(inputs[0]), *inputs[1:])
 
 
 @torch.no_grad()
@@ -98,7 +99,7 @@ def _observe(
     seen: dict[str, Histogram] = {}
 
     def watching(name: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
-        def watch(layer: nn.Module, inputs: tuple[Any, ...]) -> None:
+        def watch(_: nn.Module, inputs: tuple[Any, ...]) -> None:
             values = inputs[0].detach().float().cpu()
             if not bool(torch.isfinite(values).all()):
                 raise NumericalError(

@@ -142,7 +142,7 @@ class Pruning(Free):
         self._pruner.load_state_dict(state)
 
 
-def free(model: nn.Module, recipe: Recipe, data: Calibration) -> Constraint:
+def free(model: nn.Module, _recipe: Recipe, _data: Calibration) -> Constraint:
     """Every weight may move: the dense control."""
     return Free(model)
 

@@ -1,17 +1,22 @@
 """What are the networks that are compared, as files and as programs?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import onnx_ir
 import torch
 from torch import nn
 
 from secateur.artifact.network import load
+from secateur.compressed import Inputs, compressed_graph
 from secateur.core.masks import Masks
 from secateur.core.task import Metric, Task
 from secateur.export import max_abs_diff, save_state, write_graph
 from secateur.graph.trace import trace, with_weights_of
+from secateur.in_runtime import in_runtime
+from secateur.recipe import Recipe
 from secateur.recovery.judge import evaluated
 from secateur.run_folder import RunFolder
 from secateur.stages import Trained
@@ -59,14 +64,44 @@ def of_stage(trained: Trained, task: Task, original: Candidate, file: Path) -> C
         graph = with_weights_of(original.graph, model)
     else:
         graph = trace(model, task.example_inputs)
+    metric = evaluated(task.evaluate, model)
     if file.suffix == ".sct":
-        metadata = {"recipe": recipe.to_dict(), "recipe_fingerprint": recipe.fingerprint}
-        write_graph(graph, file, metadata)
+        write_graph(graph, file, _metadata(task, recipe, metric))
     else:
         save_state(model, file)
-    metric = evaluated(task.evaluate, model)
     steps = recipe.recovery.steps
     return Candidate(trained.stage.name, model, graph, file, metric, trained.training.masks, steps)
+
+
+def compressed(
+    trained: Trained,
+    task: Task,
+    recipe: Recipe,
+    original: Candidate,
+    file: Path,
+    calibration: Sequence[Inputs],
+) -> Candidate:
+    """A shared or quantised stage as a `.sct`; its metric is that of the file, run in ONNX Runtime."""
+    model, grids = trained.model, trained.training.grids
+    assert recipe.compress is not None, "only a recipe that compresses has such a stage"
+    graph = compressed_graph(
+        with_weights_of(original.graph, model),
+        model,
+        recipe.compress,
+        scales=grids.scales,
+        ranges=grids.ranges,
+        calibration=calibration,
+    )
+    write_graph(graph, file, {}, scales=grids.scales)
+    metric = evaluated(task.evaluate, in_file(file, model, task))
+    write_graph(graph, file, _metadata(task, recipe, metric), scales=grids.scales)
+    steps = recipe.recovery.steps + trained.stage.recipe.recovery.steps
+    return Candidate(trained.stage.name, model, graph, file, metric, trained.training.masks, steps)
+
+
+def in_file(file: Path, model: nn.Module, task: Task) -> nn.Module:
+    """The network as its file computes it."""
+    return in_runtime(model, load(file), task.example_inputs)
 
 
 def dense_sct_bytes(folder: RunFolder) -> int:
@@ -78,6 +113,17 @@ def onnx_bytes(graph: onnx_ir.Model) -> bytes:
     """The graph as a plain ONNX file."""
     data: bytes = onnx_ir.to_proto(graph).SerializeToString()
     return data
+
+
+def _metadata(task: Task, recipe: Recipe, metric: Metric) -> dict[str, Any]:
+    """What a file says of itself: how it was made, how good it is, and what the task adds."""
+    texts = {name: getattr(task, name, None) for name in ("license", "model_card")}
+    return {
+        "recipe": recipe.to_dict(),
+        "recipe_fingerprint": recipe.fingerprint,
+        "metric": {"name": metric.name, "value": metric.value, "n": metric.n},
+        **{name: text for name, text in texts.items() if isinstance(text, str)},
+    }
 
 
 def _shapes(model: nn.Module) -> dict[str, torch.Size]:

@@ -3,27 +3,21 @@
 from collections.abc import Callable, Sequence
 
 import onnx_ir
-import onnxruntime
 import torch
-from torch import nn
 
-from secateur.artifact import Container, Inspection, inspect, read
-from secateur.artifact.network import Network, load
-from secateur.core.task import Metric, Task
+from secateur.core.task import Metric
 from secateur.errors import SecateurError
-from secateur.export import max_abs_diff
 from secateur.graph.weights import prunable
 from secateur.measure.latency import time_calls
 from secateur.measure.runtimes import onnx_call
 from secateur.recipe import Recipe
 from secateur.report.candidates import Candidate, onnx_bytes
 from secateur.report.schema import (
-    Certificates,
+    CompressionStep,
     CurvePoint,
     Entry,
     HistoryPoint,
     Latency,
-    Layer,
     Missing,
     Ratios,
     is_missing,
@@ -64,7 +58,7 @@ def entry(candidate: Candidate, recipe: Recipe, latency: Latency | Missing) -> E
         n=candidate.metric.n,
         ci95=interval(candidate.metric),
         parameters=sum(p.numel() for p in parameters),
-        nonzero=_nonzero(parameters),
+        nonzero=nonzero(parameters),
         sparsity=_sparsity(candidate, recipe),
         file_bytes=candidate.file.stat().st_size,
         file_format=candidate.format,
@@ -81,9 +75,9 @@ def interval(metric: Metric) -> list[float] | Missing:
     return list(bounds)
 
 
-def ratios(dense: Entry, pruned: Entry, dense_sct_bytes: int) -> Ratios:
-    """Dense over pruned."""
-    before, after = dense["latency_ms"], pruned["latency_ms"]
+def ratios(dense: Entry, final: Entry, dense_sct_bytes: int) -> Ratios:
+    """Dense over what model.sct holds."""
+    before, after = dense["latency_ms"], final["latency_ms"]
     latency: float | Missing
     if is_missing(before):
         latency = before
@@ -92,43 +86,21 @@ def ratios(dense: Entry, pruned: Entry, dense_sct_bytes: int) -> Ratios:
     else:
         latency = before["median"] / after["median"]
     return Ratios(
-        bytes=dense["file_bytes"] / pruned["file_bytes"],
+        bytes=dense["file_bytes"] / final["file_bytes"],
         bytes_without_pruning=dense["file_bytes"] / dense_sct_bytes,
-        parameters=dense["parameters"] / max(1, pruned["nonzero"]),
+        parameters=dense["parameters"] / max(1, final["nonzero"]),
         latency=latency,
     )
 
 
-def layers(pruned: Candidate) -> list[Layer]:
-    """Each parameter as it lies in the `.sct`."""
-    file = inspect(pruned.file)
-    stored = {entry.name: entry for entry in file.entries}
-    names = _names_in_file(pruned.model, file)
-    return [
-        Layer(
-            name=name,
-            shape=list(parameter.shape),
-            elements=parameter.numel(),
-            nonzero=_nonzero([parameter]),
-            sparsity=1 - _nonzero([parameter]) / max(1, parameter.numel()),
-            encoding=stored[names[name]].encoding,
-            dense_bytes=stored[names[name]].dense_bytes,
-            bytes=stored[names[name]].stored_bytes,
-        )
-        for name, parameter in pruned.model.named_parameters()
-        if name in names
-    ]
-
-
-def certificates(pruned: Candidate, task: Task) -> Certificates:
-    """Checked on the very file that is shipped."""
-    inputs = task.example_inputs
-    plain = onnxruntime.InferenceSession(onnx_bytes(pruned.graph), providers=["CPUExecutionProvider"])
-    return Certificates(
-        zeros_exact=_zeros_exact(pruned),
-        onnx_max_abs_diff=max_abs_diff(pruned.model, Network(plain, {}), inputs),
-        reloaded_max_abs_diff=max_abs_diff(pruned.model, load(pruned.file), inputs),
-        masks_sha256=pruned.masks.hash(),
+def step(name: str, candidate: Candidate) -> CompressionStep:
+    """One step on the way to the file."""
+    return CompressionStep(
+        name=name,
+        value=candidate.metric.value,
+        ci95=interval(candidate.metric),
+        file_bytes=candidate.file.stat().st_size,
+        file_format=candidate.format,
     )
 
 
@@ -163,35 +135,15 @@ def _batch(graph: onnx_ir.Model) -> int:
     return shape[0] if shape is not None and len(shape) and isinstance(shape[0], int) else 1
 
 
-def _nonzero(parameters: Sequence[torch.Tensor]) -> int:
+def nonzero(parameters: Sequence[torch.Tensor]) -> int:
+    """Elements of all these tensors that are not zero."""
     return sum(int(torch.count_nonzero(p)) for p in parameters)
 
 
 def _sparsity(candidate: Candidate, recipe: Recipe) -> float:
     """What was removed of what the recipe counts; weights that were zero all along do not count."""
-    counted = list(candidate.model.parameters())
+    counted = dict(candidate.model.named_parameters())
     if recipe.measure == "weights" and candidate.masks.total:
-        counted = list(prunable(candidate.model, recipe.only, recipe.skip).values())
-    return candidate.masks.removed / sum(p.numel() for p in counted)
-
-
-def _names_in_file(model: nn.Module, stored: Container | Inspection) -> dict[str, str]:
-    """Parameter name -> its name in the file.
-
-    A tied weight has one of its names there; a parameter that forward never uses is not there at all.
-    """
-    first = {id(parameter): name for name, parameter in model.named_parameters()}
-    entries = {entry.name for entry in stored.entries}
-    every = model.named_parameters(remove_duplicate=False)
-    return {first[id(parameter)]: name for name, parameter in every if name in entries}
-
-
-def _zeros_exact(pruned: Candidate) -> bool:
-    """Whether all bits of every removed element are zero in the file."""
-    stored = read(pruned.file)
-    names = _names_in_file(pruned.model, stored)
-    return all(
-        not stored.tensors[names[name]][~mask.cpu().numpy()].tobytes().strip(b"\0")
-        for name, mask in pruned.masks.tensors.items()
-        if name in names
-    )
+        counted = dict(prunable(candidate.model, recipe.only, recipe.skip))
+    masks = (mask for name, mask in candidate.masks.tensors.items() if name in counted)
+    return sum(int((~mask).sum()) for mask in masks) / sum(p.numel() for p in counted.values())

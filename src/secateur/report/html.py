@@ -23,7 +23,7 @@ class Change(NamedTuple):
 
 def render(report: Report) -> str:
     """The page as HTML. Every string of the report is escaped, nothing is fetched, no script runs."""
-    latency = words.known(report["pruned"]["latency_ms"])
+    latency = words.known(words.final(report)["latency_ms"])
     scale = rows.metric_scale(report)
     return (
         _environment()
@@ -43,18 +43,18 @@ def render(report: Report) -> str:
 
 def headline(report: Report) -> list[Change]:
     """How good, how large, how fast: before and after."""
-    info, dense, pruned, ratios = report["metric"], report["dense"], report["pruned"], report["ratios"]
+    info, dense, final, ratios = report["metric"], report["dense"], words.final(report), report["ratios"]
     return [
         Change(
             words.heading(info["name"]),
             words.metric(dense["value"], info),
-            words.metric(pruned["value"], info),
-            words.metric_change(dense["value"], pruned["value"], info),
+            words.metric(final["value"], info),
+            words.metric_change(dense["value"], final["value"], info),
         ),
         Change(
             "File",
             words.size(dense["file_bytes"]),
-            words.size(pruned["file_bytes"]),
+            words.size(final["file_bytes"]),
             words.size_change(ratios["bytes"]),
         ),
         _time(report),
@@ -62,7 +62,7 @@ def headline(report: Report) -> list[Change]:
 
 
 def _time(report: Report) -> Change:
-    before, after = (words.known(report[key]["latency_ms"]) for key in ("dense", "pruned"))
+    before, after = (words.known(entry["latency_ms"]) for entry in (report["dense"], words.final(report)))
     times = words.known(report["ratios"]["latency"])
     if before is None or after is None or times is None:
         return Change("One call", "", "not measured", words.reason(report["ratios"]["latency"]))

@@ -18,7 +18,7 @@ def metric_scale(report: Report) -> Scale:
     One that is far off (random pruning at the level of guessing) would squeeze the others into one
     spot. Then the scale is theirs, and `whisker` draws an arrow in its place.
     """
-    main = [words.known(report["dense"]), words.known(report["dense_control"]), report["pruned"]]
+    main = [words.known(report["dense"]), words.known(report["dense_control"]), words.final(report)]
     near = _ends(main)
     far = _ends([words.known(entry) for entry in words.networks(report).values()])
     crowded = max(far) - min(far) > CROWD * (max(near) - min(near))

@@ -10,7 +10,7 @@ from secateur.measure.machine import Machine as Machine  # part of the schema
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
-SCHEMA = "secateur-report/1"
+SCHEMA = "secateur-report/2"
 
 
 class Missing(TypedDict):
@@ -56,7 +56,7 @@ class Entry(TypedDict):
 
 
 class Layer(TypedDict):
-    """One parameter of the pruned network."""
+    """One parameter of the network in model.sct."""
 
     name: str
     shape: list[int]
@@ -69,12 +69,32 @@ class Layer(TypedDict):
 
 
 class Ratios(TypedDict):
-    """Dense divided by pruned: above 1 is a gain. Measured on files and clocks, never counted."""
+    """Dense / what model.sct holds: above 1 is a gain. Measured on files and clocks, never counted."""
 
-    bytes: float  # dense safetensors file / .sct file
+    bytes: float  # dense safetensors file / model.sct
     bytes_without_pruning: float  # dense safetensors file / dense .sct file: compression alone
     parameters: float  # parameters / non-zero parameters
-    latency: float | Missing  # dense median / pruned median, same runtime, interleaved runs
+    latency: float | Missing  # dense median / median of model.sct, same runtime, interleaved runs
+
+
+class CompressionStep(TypedDict):
+    """What the network was after one step on its way to the file."""
+
+    name: str  # "dense", "pruned", "shared" (or "quantised", "rounded": before training), "trained on"
+    value: float
+    ci95: list[float] | Missing
+    file_bytes: int
+    file_format: str
+
+
+class CompressionInfo(TypedDict):
+    """What sharing or quantising came to, step by step."""
+
+    method: dict[str, Any]  # its name and options
+    steps: list[CompressionStep]
+    kept: bool  # False: it cost more than `max_drop` and was undone
+    drop: float  # from pruned to trained on, in the yardstick's unit, where checkpoints are chosen
+    max_drop: float
 
 
 class Certificates(TypedDict):
@@ -83,6 +103,7 @@ class Certificates(TypedDict):
     zeros_exact: bool  # every removed element is +0.0 in the saved file
     onnx_max_abs_diff: float  # PyTorch against ONNX Runtime on the example input
     reloaded_max_abs_diff: float  # PyTorch against the reloaded .sct on the example input
+    rounded: bool  # whether these differences include the rounding that compression asked for
     masks_sha256: str
 
 
@@ -115,8 +136,10 @@ class Report(TypedDict):
     dense: Entry
     dense_control: Entry | Missing
     pruned: Entry
+    compressed: Entry | Missing  # what the file holds, where it was asked for and kept
     random_baseline: Entry | Missing
     small_dense_baseline: Entry | Missing
+    compression: CompressionInfo | Missing
     ratios: Ratios
     layers: list[Layer]
     certificates: Certificates

@@ -52,7 +52,7 @@ def _networks(report: Report, notes: Notes) -> Table:
     for key, found in words.networks(report).items():
         entry = words.known(found)
         cells = [notes.mark(found)] if entry is None else _cells(entry, report["metric"], notes)
-        style = "bold" if key == "pruned" else ""
+        style = "bold" if key == words.final_key(report) else ""
         table.add_row(words.NETWORKS[key].name, *map(_quiet_below, cells), style=style)
     return table
 
@@ -79,9 +79,9 @@ def _cells(entry: Entry, info: MetricInfo, notes: Notes) -> list[str]:
 
 def _gains(report: Report, notes: Notes) -> dict[str, str]:
     ratios = report["ratios"]
-    speed, latency = words.known(ratios["latency"]), words.known(report["pruned"]["latency_ms"])
+    speed, latency = words.known(ratios["latency"]), words.known(words.final(report)["latency_ms"])
     if speed is None or latency is None:
-        time = notes.mark(ratios["latency"] if speed is None else report["pruned"]["latency_ms"])
+        time = notes.mark(ratios["latency"] if speed is None else words.final(report)["latency_ms"])
     else:
         time = f"{words.speed_change(speed)} ({words.ratio(speed)}; {words.setting(latency)})"
     return {

@@ -35,12 +35,12 @@ def verdict(report: Report, *, taught: bool, wanted_teacher: bool) -> list[str]:
 
 
 def _quality(report: Report) -> str:
-    info, dense, pruned = report["metric"], report["dense"], report["pruned"]
+    info, dense, final = report["metric"], report["dense"], words.final(report)
     control = words.known(report["dense_control"])
     sentence = (
-        f"{words.sparsity(pruned['sparsity'])} of the {report['recipe']['measure']} are gone. "
+        f"{words.sparsity(final['sparsity'])} of the {report['recipe']['measure']} are gone. "
         f"{words.heading(info['name'])}: {words.metric(dense['value'], info)} before, "
-        f"{words.metric(pruned['value'], info)} after"
+        f"{words.metric(final['value'], info)} after"
     )
     if control is not None:
         sentence += f"; the dense network with the same extra steps: {words.metric(control['value'], info)}"
@@ -49,8 +49,8 @@ def _quality(report: Report) -> str:
 
 def _advice(report: Report) -> list[str]:
     """What would help where more was lost than chance explains."""
-    info, pruned, bounds = report["metric"], report["pruned"]["value"], words.known(report["dense"]["ci95"])
-    if bounds is None or (pruned >= bounds[0] if info["higher_is_better"] else pruned <= bounds[1]):
+    info, value, bounds = report["metric"], words.final(report)["value"], words.known(report["dense"]["ci95"])
+    if bounds is None or (value >= bounds[0] if info["higher_is_better"] else value <= bounds[1]):
         return []
     return [
         "That is more than chance explains. More recovery steps help most, then another learning rate, a "
@@ -59,7 +59,7 @@ def _advice(report: Report) -> list[str]:
 
 
 def _size(report: Report) -> str:
-    before, after = report["dense"]["file_bytes"], report["pruned"]["file_bytes"]
+    before, after = report["dense"]["file_bytes"], words.final(report)["file_bytes"]
     if before <= after:
         return (
             f"The file is not smaller: {before:,} bytes before, {after:,} after. A network this small is "
@@ -74,7 +74,7 @@ def _size(report: Report) -> str:
 
 def _speed(report: Report) -> str:
     before = words.known(report["dense"]["latency_ms"])
-    after = words.known(report["pruned"]["latency_ms"])
+    after = words.known(words.final(report)["latency_ms"])
     if before is None or after is None:
         return "The time of a call could not be measured, so nothing is claimed about it."
     ratio = before["median"] / after["median"]

@@ -20,7 +20,8 @@ class About(NamedTuple):
 NETWORKS = {
     "dense": About("Dense", "as it came"),
     "dense_control": About("Dense control", "as many extra steps"),
-    "pruned": About("Pruned", "what the file holds"),
+    "pruned": About("Pruned", "and recovered"),
+    "compressed": About("Compressed", "shared or quantised"),
     "random_baseline": About("Random pruning", "same sparsity, random"),
     "small_dense_baseline": About("Small dense", "about the same bytes"),
 }
@@ -38,9 +39,27 @@ def reason(value: object) -> str:
 
 
 def networks(report: Report) -> dict[str, Entry | Missing]:
-    """The five networks by their keys."""
+    """The networks by their keys; the compressed one only where compression was asked for."""
     entries = cast(Mapping[str, Entry | Missing], report)
-    return {key: entries[key] for key in NETWORKS}
+    asked = not is_missing(report["compression"])
+    return {key: entries[key] for key in NETWORKS if key != "compressed" or asked}
+
+
+def about(key: str, report: Report) -> About:
+    """A network for people; the one in model.sct is called so."""
+    words = NETWORKS[key]
+    return About(words.name, "what the file holds") if key == final_key(report) else words
+
+
+def final_key(report: Report) -> str:
+    """Which network model.sct holds."""
+    return "pruned" if is_missing(report["compressed"]) else "compressed"
+
+
+def final(report: Report) -> Entry:
+    """The network that model.sct holds."""
+    compressed = report["compressed"]
+    return report["pruned"] if is_missing(compressed) else compressed
 
 
 def colour(key: str) -> str:

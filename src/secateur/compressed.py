@@ -1,0 +1,68 @@
+"""What does the file of a shared or quantised network hold?"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import onnx_ir
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from secateur.graph.weights import prunable
+from secateur.quantize import Int8
+from secateur.quantize.onnx.convert import to_int8
+from secateur.quantize.vectors import round_, settle_batchnorm_
+from secateur.recipe import Compression
+
+Inputs = tuple[NDArray[np.generic], ...]
+
+
+def compressed_graph(
+    graph: onnx_ir.Model,
+    model: nn.Module,
+    options: Compression,
+    *,
+    scales: Mapping[str, Tensor],
+    ranges: Mapping[str, tuple[float, float]],
+    calibration: Sequence[Inputs],
+) -> onnx_ir.Model:
+    """The graph that is saved; changes `graph`, which holds the trained weights already.
+
+    Args:
+        graph: of `model`, in float32.
+        model: the trained network, which tells parameters from the graph's own constants.
+        options: of the recipe.
+        scales: weight -> (rows,) spacing of its grid, where it has one.
+        ranges: weight -> range of what enters its layer, where that was learned.
+        calibration: inputs of the network for the ranges that were not.
+
+    Raises:
+        ExportError: int8 was asked for and nothing in the network can be.
+    """
+    weights = set(prunable(model, skip=options.skip))
+    skipped = set(prunable(model)) - weights
+    changed = settle_batchnorm_(graph.graph)
+    vectors = ({*model.state_dict(), *changed} - weights) - skipped
+    round_(graph.graph, vectors, options.vectors)
+    if not isinstance(options.method, Int8):
+        return graph
+    proto = to_int8(
+        onnx_ir.to_proto(graph),
+        _fitting(calibration, graph),
+        method=options.method.ranges,
+        weight_scales={name: scale.cpu().numpy() for name, scale in scales.items()},
+        input_ranges=ranges,
+    )
+    return onnx_ir.from_proto(proto)
+
+
+def _fitting(calibration: Sequence[Inputs], graph: onnx_ir.Model) -> list[Inputs]:
+    """The batches, in pieces where the graph has a fixed batch size."""
+    shape = graph.graph.inputs[0].shape
+    size = shape[0] if shape is not None and len(shape) else None
+    if not isinstance(size, int):
+        return list(calibration)
+    return [
+        tuple(x[start : start + size] for x in batch)
+        for batch in calibration
+        for start in range(0, len(batch[0]) - size + 1, size)
+    ]

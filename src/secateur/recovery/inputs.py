@@ -1,0 +1,46 @@
+"""With which inputs does a task call its network? Only the task knows what a batch is, so it is watched."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from secateur.core.blame import users_code
+from secateur.core.modes import evaluation_mode
+from secateur.core.task import Task
+from secateur.errors import TaskError
+from secateur.recovery import randomness
+from secateur.recovery.batches import Batches
+
+Inputs = tuple[NDArray[np.generic], ...]
+
+
+@torch.no_grad()
+def seen_inputs(model: nn.Module, task: Task, count: int, seed: int) -> list[Inputs]:
+    """The inputs of the forward calls on `count` training batches, as arrays.
+
+    Raises:
+        TaskError: the task's loss does not call the network itself.
+    """
+    seen: list[Inputs] = []
+
+    def watch(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        leaves = torch.utils._pytree.tree_leaves((args, kwargs))
+        seen.append(tuple(x.detach().cpu().numpy() for x in leaves if isinstance(x, Tensor)))
+
+    batches = Batches(task, seed)
+    handle = model.register_forward_pre_hook(watch, with_kwargs=True)
+    try:
+        with evaluation_mode(model), randomness.preserved(), users_code("loss(model, batch)"):
+            for _ in range(count):
+                task.loss(model, next(batches))
+    finally:
+        handle.remove()
+    if not seen:
+        raise TaskError(
+            "loss(model, batch) did not call the network, so there are no inputs to calibrate int8 with. "
+            "Expected a loss that calls model(...)."
+        )
+    return seen
