@@ -3,6 +3,7 @@
     import secateur
 
     result = secateur.prune(task, secateur.Recipe(sparsity=0.9), out="run")   # the whole job
+    result = secateur.compress(task, secateur.Compression(), out="small")     # share or quantise weights
     masks = secateur.find_masks(model, recipe)                                # one shot
     pruner = secateur.Pruner(model, recipe)                                   # in a loop of one's own
     secateur.save(model, "model.sct", example_inputs=(x,))
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
     from secateur.criteria import Magnitude, Random, Taylor, Wanda
     from secateur.errors import SecateurError
     from secateur.export import save
-    from secateur.job import CURVE, Result, prune
+    from secateur.job import CURVE, Result, compress, prune
     from secateur.masking import find_masks
     from secateur.patterns import Blocks, Elements, NofM
     from secateur.pruner import Pruner
-    from secateur.recipe import Distillation, Recipe, Recovery
+    from secateur.quantize import Codebook, Half, Int8, WeightOnly
+    from secateur.recipe import Compression, Distillation, Recipe, Recovery
     from secateur.schedules import Gradual, Iterative, OneShot
 
 _HOME = {
@@ -39,11 +41,12 @@ _HOME = {
     "secateur.criteria": ("Magnitude", "Random", "Taylor", "Wanda"),
     "secateur.errors": ("SecateurError",),
     "secateur.export": ("save",),
-    "secateur.job": ("CURVE", "Result", "prune"),
+    "secateur.job": ("CURVE", "Result", "compress", "prune"),
     "secateur.masking": ("find_masks",),
     "secateur.patterns": ("Blocks", "Elements", "NofM"),
     "secateur.pruner": ("Pruner",),
-    "secateur.recipe": ("Distillation", "Recipe", "Recovery"),
+    "secateur.quantize": ("Codebook", "Half", "Int8", "WeightOnly"),
+    "secateur.recipe": ("Compression", "Distillation", "Recipe", "Recovery"),
     "secateur.schedules": ("Gradual", "Iterative", "OneShot"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
@@ -52,11 +55,15 @@ __all__ = [
     "CURVE",
     "Blocks",
     "Calibration",
+    "Codebook",
+    "Compression",
     "Distillation",
     "Elements",
     "ErdosRenyi",
     "GlobalRank",
     "Gradual",
+    "Half",
+    "Int8",
     "Iterative",
     "Magnitude",
     "Masks",
@@ -74,7 +81,9 @@ __all__ = [
     "Taylor",
     "Uniform",
     "Wanda",
+    "WeightOnly",
     "__version__",
+    "compress",
     "find_masks",
     "load",
     "prune",

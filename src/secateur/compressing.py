@@ -35,7 +35,7 @@ class Outcome:
     info: CompressionInfo
 
 
-def compress(
+def attempt(
     train: Callable[[Stage], Trained],
     task: Task,
     recipe: Recipe,

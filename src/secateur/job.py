@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import nn
 
 from secateur import stages, version
-from secateur.compressing import Outcome, compress
+from secateur.compressing import Outcome, attempt
 from secateur.core.masks import Masks
 from secateur.core.task import Task
 from secateur.errors import Interrupted, RecipeError
@@ -18,7 +18,7 @@ from secateur.export import save_state, state_hash
 from secateur.graph.weights import check_finite
 from secateur.masking import plan
 from secateur.measure import machine
-from secateur.recipe import Recipe
+from secateur.recipe import Compression, Recipe
 from secateur.recovery import randomness
 from secateur.recovery.constraint import pruning
 from secateur.recovery.progress import Progress, Silent
@@ -98,6 +98,36 @@ def prune(
         return Result(job.final.model, job.final.masks, report, folder.path if keep else None)
 
 
+def compress(
+    task: Task,
+    options: Compression | None = None,
+    *,
+    out: str | Path | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Result:
+    """Share or quantise the weights of a trained network; as `prune`, but nothing is removed.
+
+    Weights that are zero stay zero, so a network that was pruned elsewhere stays pruned.
+
+    Args:
+        task: the trained network, its data, loss and yardstick; see `Task`.
+        options: codebooks of 16 values by default.
+        out: folder for the files and the report; without it they are measured and thrown away.
+        seed: of everything that is drawn.
+        resume: go on with an interrupted run in `out`, to the same bits.
+        overwrite: delete an earlier run in `out` first.
+        progress: is told what happens, and can stop the run.
+
+    Raises:
+        SecateurError: one of its kinds, see `secateur.errors`; nothing is left half-written.
+    """
+    recipe = Recipe.without_pruning(options or Compression())
+    return prune(task, recipe, out=out, seed=seed, resume=resume, overwrite=overwrite, progress=progress)
+
+
 def _check_goals(task: Task, recipe: Recipe, curve: Sequence[float]) -> None:
     """Refuse what cannot be reached before hours of training, not after."""
     check_finite(task.model)
@@ -132,7 +162,7 @@ class _Job:
         )
         outcome = None
         if self.recipe.compress:
-            outcome = compress(self._train, self.task, self.recipe, self.seed, self.folder, dense, pruned)
+            outcome = attempt(self._train, self.task, self.recipe, self.seed, self.folder, dense, pruned)
         final = self.final = outcome.compressed if outcome and outcome.kept else pruned
         save_state(final.model, self.folder.file("pruned.safetensors"))
         others = {

@@ -61,7 +61,7 @@ def visit(page: Path, profile: Path) -> Visit:
 def test_the_page_is_silent_and_fetches_nothing(make: Callable[[], Report], tmp_path: Path) -> None:
     page = files.write_html(make(), tmp_path)
     seen = visit(page, tmp_path / "profile")
-    assert "Five networks" in seen.dom
+    assert "The networks, side by side" in seen.dom
     assert seen.console == []
     assert seen.requests == []
 

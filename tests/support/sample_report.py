@@ -4,6 +4,7 @@ from typing import Any
 
 from secateur.report.schema import (
     SCHEMA,
+    CompressionStep,
     CurvePoint,
     Entry,
     HistoryPoint,
@@ -12,6 +13,7 @@ from secateur.report.schema import (
     Machine,
     Missing,
     Report,
+    is_missing,
 )
 
 HOSTILE = "<script>alert('x')</script>&\"'<img src=http://evil.example/x.png>"
@@ -46,8 +48,10 @@ def sample() -> Report:
         dense=entry(0.9889, [0.9718, 0.9957], total, total, 212_704, latency(0.0412), 0),
         dense_control=entry(0.9917, [0.9757, 0.9972], total, total, 212_704, latency(0.0415), 600),
         pruned=entry(0.9861, [0.9680, 0.9940], total, left, 17_312, latency(0.0409), 600),
+        compressed=missing("not asked for ([compress])"),
         random_baseline=entry(0.9333, [0.9026, 0.9549], total, left, 17_840, latency(0.0411), 600),
         small_dense_baseline=entry(0.9694, [0.9461, 0.9829], 4_180, 4_180, 17_420, latency(0.014)),
+        compression=missing("not asked for ([compress])"),
         ratios={
             "bytes": 12.29,
             "bytes_without_pruning": 1.08,
@@ -59,6 +63,7 @@ def sample() -> Report:
             "zeros_exact": True,
             "onnx_max_abs_diff": 4.8e-07,
             "reloaded_max_abs_diff": 4.8e-07,
+            "rounded": False,
             "masks_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         },
         history={"pruned": history(0.9), "dense_control": history(0.0)},
@@ -98,6 +103,34 @@ def sample() -> Report:
     )
 
 
+def step(name: str, value: float, size: int, file_format: str = "sct") -> CompressionStep:
+    return CompressionStep(
+        name=name, value=value, ci95=[value - 0.01, value + 0.01], file_bytes=size, file_format=file_format
+    )
+
+
+def with_compression() -> Report:
+    """The same network, with its weights shared as well."""
+    report = sample()
+    pruned = report["pruned"]
+    report["compressed"] = {**pruned, "value": 0.9833, "ci95": [0.9640, 0.9924], "file_bytes": 9_120}
+    report["compression"] = {
+        "method": {"name": "codebook", "bits": 4, "parts": 1},
+        "steps": [
+            step("dense", 0.9889, 212_704, "safetensors"),
+            step("pruned", 0.9861, 17_312),
+            step("shared", 0.9806, 9_084),
+            step("trained on", 0.9833, 9_120),
+        ],
+        "kept": True,
+        "drop": 0.0028,
+        "max_drop": 0.005,
+    }
+    report["certificates"]["rounded"] = True
+    report["ratios"]["bytes"] = 212_704 / 9_120
+    return report
+
+
 def with_everything_missing() -> Report:
     """The same with a reason in place of every value that may be missing."""
     report = sample()
@@ -115,13 +148,18 @@ def with_everything_missing() -> Report:
 
 def hostile() -> Report:
     """Markup wherever a person or a file may bring a string."""
-    report = sample()
+    report = with_compression()
     report["task"] = report["secateur"] = report["recipe_fingerprint"] = HOSTILE
     report["metric"]["name"] = report["metric"]["checkpoint_chosen_on"] = HOSTILE
     report["layers"] = [layer(HOSTILE + name, shape) for name, shape in SHAPES.items()]
     for row in report["layers"]:
         row["encoding"] = HOSTILE
-    for entry_ in (report["dense"], report["pruned"]):
+    compressed, compression = report["compressed"], report["compression"]
+    assert not is_missing(compressed)
+    assert not is_missing(compression)
+    compression["steps"] = [step(HOSTILE, 0.9, 100, HOSTILE) for _ in range(4)]
+    compression["method"] = {"name": HOSTILE}
+    for entry_ in (report["dense"], report["pruned"], compressed):
         entry_["file_format"] = HOSTILE
         entry_["latency_ms"] = {**latency(0.04), "runtime": HOSTILE}
     report["random_baseline"] = missing(HOSTILE)

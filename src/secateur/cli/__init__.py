@@ -15,6 +15,7 @@ COMMANDS = {
     "demo": "Prune a small network on handwritten digits, from start to proof.",
     "init": "Write a task and a recipe to start from.",
     "prune": "Prune a network of your own.",
+    "compress": "Share or quantise the weights of a trained network.",
     "inspect": "Show what a .sct file holds.",
     "bench": "Measure how long one call takes.",
     "unpack": "Turn a .sct file into a plain ONNX file.",

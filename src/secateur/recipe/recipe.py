@@ -108,6 +108,11 @@ class Recipe:
         """The same recipe with another goal."""
         return replace(self, sparsity=sparsity)
 
+    @classmethod
+    def without_pruning(cls, compress: Compression) -> "Recipe":
+        """A recipe that only shares or quantises."""
+        return cls(sparsity=0.0, recovery=Recovery(steps=0), compress=compress)
+
     @property
     def steps(self) -> int:
         """Optimizer steps of all stages together."""

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from secateur.report import words
-from secateur.report.schema import Entry, MetricInfo, Report
+from secateur.report.schema import CompressionInfo, Entry, MetricInfo, Report
 
 
 class Notes:
@@ -40,7 +40,11 @@ def render(report: Report) -> RenderableType:
     checks = _facts(_checks(report))
     title = Text(report["task"], "bold")
     verdict = [Text(sentence) for sentence in report["verdict"]]
-    return Group(title, Text(), table, *notes.render(), Text(), gains, Text(), checks, *_bullets(verdict))
+    steps = words.known(report["compression"])
+    way: list[RenderableType] = [Text(), _way(steps, report["metric"])] if steps else []
+    return Group(
+        title, Text(), table, *notes.render(), *way, Text(), gains, Text(), checks, *_bullets(verdict)
+    )
 
 
 def _networks(report: Report, notes: Notes) -> Table:
@@ -54,6 +58,24 @@ def _networks(report: Report, notes: Notes) -> Table:
         cells = [notes.mark(found)] if entry is None else _cells(entry, report["metric"], notes)
         style = "bold" if key == words.final_key(report) else ""
         table.add_row(words.NETWORKS[key].name, *map(_quiet_below, cells), style=style)
+    return table
+
+
+def _way(info: CompressionInfo, metric: MetricInfo) -> Table:
+    """What each step to the file cost and gained."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    table.add_column("step by step")
+    for heading in (metric["name"], "bytes", "smaller"):
+        table.add_column(Text(heading), justify="right")
+    first = info["steps"][0]["file_bytes"]
+    for step in info["steps"]:
+        size = step["file_bytes"]
+        cells = [
+            words.metric(step["value"], metric),
+            f"{size:,} .{step['file_format']}",
+            words.ratio(first / size),
+        ]
+        table.add_row(Text(words.heading(step["name"])), *map(Text, cells))
     return table
 
 
@@ -94,10 +116,11 @@ def _gains(report: Report, notes: Notes) -> dict[str, str]:
 
 def _checks(report: Report) -> dict[str, str]:
     checks = report["certificates"]
+    why = words.rounding(checks["rounded"])
     return {
         "zeros": words.zeros(checks["zeros_exact"]),
-        "ONNX": f"differs from PyTorch by at most {checks['onnx_max_abs_diff']:.1e}",
-        "reloaded": f"differs from PyTorch by at most {checks['reloaded_max_abs_diff']:.1e}",
+        "ONNX": f"differs from PyTorch by at most {checks['onnx_max_abs_diff']:.1e}{why}",
+        "reloaded": f"differs from PyTorch by at most {checks['reloaded_max_abs_diff']:.1e}{why}",
     }
 
 

@@ -13,7 +13,7 @@ def verdict(report: Report, *, taught: bool, wanted_teacher: bool) -> list[str]:
         wanted_teacher: whether the recipe asked for that.
     """
     random, small = words.known(report["random_baseline"]), words.known(report["small_dense_baseline"])
-    sentences = [_quality(report), *_advice(report), _size(report), _speed(report)]
+    sentences = [_quality(report), *_advice(report), _size(report), *_compression(report), _speed(report)]
     if random is not None:
         sentences.append(_baseline(report, random, "Random pruning at the same sparsity"))
     if small is not None:
@@ -70,6 +70,23 @@ def _size(report: Report) -> str:
         f"{after:,} as .sct. Compression alone, without pruning, gives "
         f"{words.ratio(report['ratios']['bytes_without_pruning'])}."
     )
+
+
+def _compression(report: Report) -> list[str]:
+    """What sharing or quantising brought, and whether it was kept."""
+    info, metric = words.known(report["compression"]), report["metric"]
+    if info is None:
+        return []
+    pruned, last = info["steps"][1], info["steps"][-1]
+    where = "validate()" if metric["checkpoint_chosen_on"] == "validate" else "evaluate()"
+    lost, allowed = (words.drop(value, metric) for value in (info["drop"], info["max_drop"]))
+    cost = f"{lost} on the examples of {where}, where {allowed} were allowed"
+    what = (
+        f"The method {info['method']['name']!r} makes {pruned['file_bytes']:,} bytes {last['file_bytes']:,}"
+    )
+    if not info["kept"]:
+        return [f"{what}, but loses {cost}: it was undone. A finer method or more recovery steps would help."]
+    return [f"{what}. It loses {cost}."]
 
 
 def _speed(report: Report) -> str:

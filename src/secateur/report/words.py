@@ -138,6 +138,11 @@ def metric_change(before: float, after: float, info: MetricInfo) -> str:
     return f"{far} {way}, which is {'worse' if after > before else 'better'}"
 
 
+def drop(value: float, info: MetricInfo) -> str:
+    """A loss in the yardstick's own unit."""
+    return f"{100 * value:.2f} points" if info["kind"] == "proportion" else f"{value:.3g}"
+
+
 def size_change(times: float) -> str:
     """What dense bytes / pruned bytes means: `12.3x smaller`."""
     if ratio(times) == "1.00x":
@@ -168,3 +173,8 @@ def zeros(exact: bool) -> str:
     if exact:
         return "every removed weight is exactly zero in the saved file"
     return "NOT every removed weight is exactly zero in the saved file"
+
+
+def rounding(rounded: bool) -> str:
+    """Why a difference is larger than that of two runtimes."""
+    return ", the rounding of biases and activations included" if rounded else ""
