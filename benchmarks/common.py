@@ -22,7 +22,7 @@ from secateur.graph.trace import trace
 from secateur.measure import machine
 from secateur.recovery.judge import evaluated
 from secateur.recovery.progress import Silent
-from secateur.stages import Stage
+from secateur.stages import Stage, Trained
 
 RESULTS = Path(__file__).parent / "results"
 ROOT = Path(__file__).parent.parent
@@ -39,6 +39,7 @@ class Options:
         quick: a few steps that show that the script works; its figures mean nothing.
         write: keep the sheet.
         work: folder of trained networks.
+        only: names of what is measured, where a benchmark has several parts.
     """
 
     name: str
@@ -47,11 +48,14 @@ class Options:
     quick: bool
     write: bool
     work: Path
+    only: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager
-def options(name: str, question: str) -> Iterator[Options]:
+def options(name: str, question: str, parts: Sequence[str] = ()) -> Iterator[Options]:
     """Read the command line; the work folder is a temporary one unless `--work` names it.
+
+    With `parts`, `--only` chooses among them.
 
     PyTorch computes with one thread, as in `secateur demo`; several benchmarks can then run side by side.
     """
@@ -62,12 +66,15 @@ def options(name: str, question: str) -> Iterator[Options]:
     parser.add_argument("--quick", action="store_true", help="a few steps only, to see that it works")
     parser.add_argument("--write", action="store_true", help=f"keep the sheet in results/{name}.md")
     parser.add_argument("--work", type=Path, help="keep trained networks here, and go on from them")
+    if parts:
+        parser.add_argument("--only", nargs="+", choices=parts, default=parts, help="measure only these")
     given = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as temporary:
         seeds_asked = range(1 if given.quick else given.seeds)
         write = given.write and not given.quick
-        yield Options(name, given.data, seeds_asked, given.quick, write, given.work or Path(temporary))
+        only = tuple(given.only) if parts else ()
+        yield Options(name, given.data, seeds_asked, given.quick, write, given.work or Path(temporary), only)
 
 
 def need(path: Path) -> Path:
@@ -88,12 +95,17 @@ def give_up(message: str) -> NoReturn:
 
 def run(stage: Stage, task: Task, seed: int, options: Options, label: str) -> tuple[nn.Module, float]:
     """Train one stage; the network, and its accuracy in percent on the test set."""
-    work = options.work / options.name / f"{label}-{stage.recipe.fingerprint}-{seed}"
-    work.mkdir(parents=True, exist_ok=True)
-    trained = stages.run(stage, task, seed, work, Silent())
+    trained = train(stage, task, seed, options, label)
     accuracy = 100 * evaluated(task.evaluate, trained.model).value
     print(f"{label} {stage.name} seed {seed}: {accuracy:.2f} % in {trained.seconds:.0f} s", flush=True)
     return trained.model, accuracy
+
+
+def train(stage: Stage, task: Task, seed: int, options: Options, label: str) -> Trained:
+    """Train one stage, or read what an earlier call left in the work folder."""
+    work = options.work / options.name / f"{label}-{stage.recipe.fingerprint}-{seed}"
+    work.mkdir(parents=True, exist_ok=True)
+    return stages.run(stage, task, seed, work, Silent())
 
 
 def accuracy(model: Callable[[Tensor], Tensor], images: Tensor, labels: Tensor) -> Metric:
