@@ -67,7 +67,12 @@ def attempt(
     drop = _drop(before, after)
     kept = drop <= options.max_drop
     write_atomically(folder.file("model.sct"), (compressed if kept else pruned).file.read_bytes())
-    steps = {"dense": dense, "pruned": pruned, untrained.name: untrained, TRAINED_ON: compressed}
+    steps = {
+        "dense": dense,
+        "pruned" if recipe.sparsity else "lossless": pruned,
+        untrained.name: untrained,
+        TRAINED_ON: compressed,
+    }
     info = CompressionInfo(
         method=to_dict(options)["method"],
         steps=[collect.step(name, candidate) for name, candidate in steps.items()],

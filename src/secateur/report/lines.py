@@ -20,12 +20,12 @@ def history(report: Report) -> Markup:
     """The metric over the steps, and below it the sparsity, on the same axis."""
     series = {key: report["history"][key] for key in SHOWN if report["history"].get(key)}
     steps = Scale(0, max(1, *(points[-1]["step"] for points in series.values())))
-    said = (_said(words.NETWORKS[key].name, points, report["metric"]) for key, points in series.items())
+    said = (_said(words.about(key, report).name, points, report["metric"]) for key, points in series.items())
     return svg.drawing(
         f"{report['metric']['name']} and sparsity over the optimizer steps",
         "; ".join(said),
         HEIGHT + GAP + LOWER + 28,
-        _metric_panel(series, steps, report["metric"]),
+        _metric_panel(report, series, steps),
         svg.panel(HEIGHT + GAP, LOWER, _sparsity_panel(series.get("pruned", []), steps)),
         svg.panel(HEIGHT + GAP + LOWER, 28, _step_ticks(steps)),
     )
@@ -88,7 +88,8 @@ def _grid(labels: Sequence[tuple[float, str]], scale: Scale, height: float) -> M
     return Markup("").join(lines)
 
 
-def _metric_panel(series: dict[str, list[HistoryPoint]], steps: Scale, info: MetricInfo) -> Markup:
+def _metric_panel(report: Report, series: dict[str, list[HistoryPoint]], steps: Scale) -> Markup:
+    info = report["metric"]
     scale = bounded([point["value"] for points in series.values() for point in points], info)
     marks = [_metric_grid(scale, info)]
     last = [scale.y(points[-1]["value"], HEIGHT) for points in series.values()]
@@ -98,7 +99,7 @@ def _metric_panel(series: dict[str, list[HistoryPoint]], steps: Scale, info: Met
         marks += [
             svg.curve([(steps(p["step"]), scale.y(p["value"], HEIGHT)) for p in points], HEIGHT, colour),
             svg.element("circle", cx=steps.x(points[-1]["step"]), cy=y, r=3.5, class_=f"dot {colour}"),
-            svg.text(words.NETWORKS[key].name + end, "100%", label_y, dx=10, class_=f"label {colour}"),
+            svg.text(words.about(key, report).name + end, "100%", label_y, dx=10, class_=f"label {colour}"),
         ]
     return Markup("").join(marks)
 

@@ -77,7 +77,7 @@ def bar(part: float, whole: float, colour: str) -> Markup:
 def latency(report: Report) -> Markup:
     """Median and 10th to 90th percentile of each network, on a scale that begins at zero."""
     rows = [
-        (key, words.NETWORKS[key].name, timing)
+        (key, words.about(key, report).name, timing)
         for key, entry in words.networks(report).items()
         if (found := words.known(entry)) and (timing := words.known(found["latency_ms"]))
     ]

@@ -57,7 +57,7 @@ def _networks(report: Report, notes: Notes) -> Table:
         entry = words.known(found)
         cells = [notes.mark(found)] if entry is None else _cells(entry, report["metric"], notes)
         style = "bold" if key == words.final_key(report) else ""
-        table.add_row(words.NETWORKS[key].name, *map(_quiet_below, cells), style=style)
+        table.add_row(words.about(key, report).name, *map(_quiet_below, cells), style=style)
     return table
 
 

@@ -37,8 +37,9 @@ def verdict(report: Report, *, taught: bool, wanted_teacher: bool) -> list[str]:
 def _quality(report: Report) -> str:
     info, dense, final = report["metric"], report["dense"], words.final(report)
     control = words.known(report["dense_control"])
+    gone = f"{words.sparsity(final['sparsity'])} of the {report['recipe']['measure']} are gone. "
     sentence = (
-        f"{words.sparsity(final['sparsity'])} of the {report['recipe']['measure']} are gone. "
+        f"{gone if final['sparsity'] else ''}"
         f"{words.heading(info['name'])}: {words.metric(dense['value'], info)} before, "
         f"{words.metric(final['value'], info)} after"
     )
@@ -79,14 +80,18 @@ def _compression(report: Report) -> list[str]:
         return []
     pruned, last = info["steps"][1], info["steps"][-1]
     where = "validate()" if metric["checkpoint_chosen_on"] == "validate" else "evaluate()"
-    lost, allowed = (words.drop(value, metric) for value in (info["drop"], info["max_drop"]))
-    cost = f"{lost} on the examples of {where}, where {allowed} were allowed"
+    drop, allowed = info["drop"], words.points(info["max_drop"], metric)
+    verb = "loses" if drop >= 0 else "gains"
+    change = f"{verb} {words.points(abs(drop), metric)} on the examples of {where}"
     what = (
         f"The method {info['method']['name']!r} makes {pruned['file_bytes']:,} bytes {last['file_bytes']:,}"
     )
     if not info["kept"]:
-        return [f"{what}, but loses {cost}: it was undone. A finer method or more recovery steps would help."]
-    return [f"{what}. It loses {cost}."]
+        return [
+            f"{what}, but {change}, where {allowed} are allowed: it was undone. A finer method or more "
+            "recovery steps would help."
+        ]
+    return [f"{what}. It {change}."]
 
 
 def _speed(report: Report) -> str:

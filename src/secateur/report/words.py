@@ -46,9 +46,11 @@ def networks(report: Report) -> dict[str, Entry | Missing]:
 
 
 def about(key: str, report: Report) -> About:
-    """A network for people; the one in model.sct is called so."""
-    words = NETWORKS[key]
-    return About(words.name, "what the file holds") if key == final_key(report) else words
+    """A network for people; the one in model.sct is called so, and none pruned that was not."""
+    name, what = NETWORKS[key]
+    if key == "pruned" and not report["pruned"]["sparsity"]:
+        name, what = "Lossless", "nothing removed"
+    return About(name, "what the file holds" if key == final_key(report) else what)
 
 
 def final_key(report: Report) -> str:
@@ -138,8 +140,8 @@ def metric_change(before: float, after: float, info: MetricInfo) -> str:
     return f"{far} {way}, which is {'worse' if after > before else 'better'}"
 
 
-def drop(value: float, info: MetricInfo) -> str:
-    """A loss in the yardstick's own unit."""
+def points(value: float, info: MetricInfo) -> str:
+    """A difference in the yardstick's own unit."""
     return f"{100 * value:.2f} points" if info["kind"] == "proportion" else f"{value:.3g}"
 
 
