@@ -1,6 +1,7 @@
 """Which files does the size benchmark make of one network, and how good is each?"""
 
 import gzip
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -108,7 +109,7 @@ class Files:
         calibration: list[Inputs] = []
         if isinstance(recipe.compress.method, Int8):
             calibration = seen_inputs(source, self.task, recipe.compress.method.batches, self.seed)
-        stage = replace(stages.compressed(recipe, source), name=name.replace(" ", "-").replace("/", "-"))
+        stage = replace(stages.compressed(recipe, source), name=_slug(name))
         trained = train(stage, self.task, self.seed, self.given, self.subject.name)
         path = self.folder / f"{stage.name}.sct"
         return candidates.compressed(trained, self.task, recipe, self.dense, path, calibration)
@@ -128,3 +129,8 @@ class Files:
         left = sum(int((p != 0).sum()) for p in weights) / sum(p.numel() for p in weights)
         size = candidate.file.stat().st_size
         return Made(size, 100 * candidate.metric.value, left, candidate.file)
+
+
+def _slug(name: str) -> str:
+    """Fit for the name of a file."""
+    return "-".join(re.findall(r"\w+", name))

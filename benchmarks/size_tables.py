@@ -8,7 +8,13 @@ from benchmarks.size_files import BOTH, BOTH_INT8, CONTROL, DENSE, INT8, PRUNED,
 from benchmarks.size_tasks import Subject
 
 Runs = Sequence[Mapping[str, Made]]
-COLUMNS = {"pruned": PRUNED, "shared": SHARED, "int8": INT8, "pruned, int8": BOTH_INT8, "pruned, shared": BOTH}
+COLUMNS = {
+    "pruned": PRUNED,
+    "shared": SHARED,
+    "int8": INT8,
+    "pruned, int8": BOTH_INT8,
+    "pruned, shared": BOTH,
+}
 
 
 def summary(results: Mapping[str, Runs]) -> str:
@@ -50,9 +56,9 @@ def _goal(subject: Subject, runs: Runs) -> str:
     smaller = _smaller(runs, BOTH)
     reached = smaller >= goal.times_smaller and lost <= goal.points_lost
     return (
-        f"Goal: {goal.times_smaller:g}x smaller, at most {goal.points_lost:g} points under \"{against}\". "
+        f'Goal: {goal.times_smaller:g}x smaller, at most {goal.points_lost:g} points under "{against}". '
         f"Pruned and shared: {smaller:.1f}x, {lost:+.2f} points lost: {'reached' if reached else 'missed'}. "
-        f"{len(runs)} seed{'s' if len(runs) > 1 else ''}; method {subject.pruning.compress.method}."
+        f"{len(runs)} seed{'s' if len(runs) > 1 else ''}; method {subject.sharing.method}."
     )
 
 

@@ -31,18 +31,18 @@ def compressed_graph(
         graph: of `model`, in float32.
         model: the trained network, which tells parameters from the graph's own constants.
         options: of the recipe.
-        scales: weight -> (rows,) spacing of its grid, where it has one.
-        ranges: weight -> range of what enters its layer, where that was learned.
+        scales: weight, by its name in the graph -> (rows,) spacing of its grid, where it has one.
+        ranges: likewise -> range of what enters its layer, where that was learned.
         calibration: inputs of the network for the ranges that were not.
 
     Raises:
         ExportError: int8 was asked for and nothing in the network can be.
     """
-    weights = set(prunable(model, skip=options.skip))
-    skipped = set(prunable(model)) - weights
+    weights = {id(weight) for weight in prunable(model).values()}
+    every = model.named_parameters(remove_duplicate=False)
+    matrices = {name for name, parameter in every if id(parameter) in weights}
     changed = settle_batchnorm_(graph.graph)
-    vectors = ({*model.state_dict(), *changed} - weights) - skipped
-    round_(graph.graph, vectors, options.vectors)
+    round_(graph.graph, {*model.state_dict(), *changed} - matrices, options.vectors)
     if not isinstance(options.method, Int8):
         return graph
     proto = to_int8(

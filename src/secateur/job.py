@@ -15,7 +15,7 @@ from secateur.core.masks import Masks
 from secateur.core.task import Task
 from secateur.errors import Interrupted, RecipeError
 from secateur.export import save_state, state_hash
-from secateur.graph.weights import check_finite
+from secateur.graph.weights import check_finite, prunable
 from secateur.masking import plan
 from secateur.measure import machine
 from secateur.recipe import Compression, Recipe
@@ -132,6 +132,8 @@ def _check_goals(task: Task, recipe: Recipe, curve: Sequence[float]) -> None:
     """Refuse what cannot be reached before hours of training, not after."""
     check_finite(task.model)
     plan(task.model, recipe)
+    if recipe.compress:
+        prunable(task.model, skip=recipe.compress.skip)
     if curve and recipe.pattern.ceiling < 1:
         raise RecipeError(
             f"{recipe.pattern} fixes the sparsity, so there is no curve to draw. Leave the curve out, or "

@@ -37,7 +37,12 @@ def load_weights_(model: nn.Module, path: Path) -> None:
     with torch.no_grad():
         for name, tensor in state.items():
             if name in arrays:
-                tensor.copy_(torch.from_numpy(np.array(arrays[name])))
+                tensor.copy_(torch.from_numpy(_known_to_torch(arrays[name])))
+
+
+def _known_to_torch(array: np.ndarray) -> np.ndarray:
+    """A copy, in float32 where torch knows no such array: bfloat16 and float8, all of whose values it has."""
+    return array.astype(np.float32) if array.dtype.isbuiltin == 2 else np.array(array)
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

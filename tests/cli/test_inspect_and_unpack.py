@@ -36,17 +36,29 @@ def run_unpack(*words: str | Path) -> Result:
 
 def test_inspect_prints_a_table(path: Path) -> None:
     table = run_inspect(path)
-    for text in ("float32 [3, 4]", "83.33%", "bitmask", inspect(path).sha256, 'recipe: {"sparsity": 0.9}'):
+    for text in ("float32 [3, 4]", "83.33%", "words", inspect(path).sha256, 'recipe: {"sparsity": 0.9}'):
         assert text in table
 
 
 def test_inspect_prints_json(path: Path) -> None:
     facts = json.loads(run_inspect(path, "--json"))
-    assert (facts["version"], facts["file_bytes"], facts["dense_bytes"]) == (1, path.stat().st_size, 48)
+    assert (facts["version"], facts["file_bytes"], facts["dense_bytes"]) == (2, path.stat().st_size, 48)
     assert facts["metadata"] == {"recipe": {"sparsity": 0.9}}
     (tensor,) = facts["tensors"]
     assert (tensor["name"], tensor["shape"], tensor["nonzero"], tensor["count"]) == ("w", [3, 4], 2, 12)
-    assert tensor["crc32"] == inspect(path).entries[0].crc32
+    assert tensor["encoding"] == inspect(path).entries[0].encoding
+
+
+def test_inspect_shows_each_stream_beside_its_entropy(tmp_path: Path) -> None:
+    """1000 symbols, half of them 1: 125 bytes at best."""
+    halves = np.random.default_rng(0).permutation(np.arange(1000) % 2).astype(np.uint8)
+    write(tmp_path / "a.sct", b"", {"w": halves}, {})
+    table = run_inspect(tmp_path / "a.sct", "--streams")
+    (row,) = [line.split() for line in table.splitlines() if line.strip().startswith("w ")]
+    assert row[:6] == ["w", "words", "1", "adaptive", "1,000", "129"]
+    assert row[6:] == ["125", "3.2%"]
+    (facts,) = json.loads(run_inspect(tmp_path / "a.sct", "--streams", "--json"))["streams"]
+    assert (facts["codec"], facts["stored"], facts["entropy"]) == ("adaptive", 129, 125.0)
 
 
 def test_inspect_keeps_a_file_from_steering_the_terminal(tmp_path: Path) -> None:

@@ -7,8 +7,11 @@ from sample_report import (
     guessing_at_random,
     hostile,
     sample,
+    with_compression,
+    with_compression_undone,
     with_everything_missing,
     with_layers,
+    without_pruning,
 )
 
 from secateur.report.html import DRAWN, flat, headline, render
@@ -21,6 +24,9 @@ REPORTS = {
     "hostile": hostile(),
     "loss": a_loss_lower_is_better(),
     "off the scale": guessing_at_random(),
+    "compressed": with_compression(),
+    "undone": with_compression_undone(),
+    "not pruned": without_pruning(),
     "one layer": with_layers(1),
     "no layer": with_layers(0),
     "many layers": with_layers(120),
@@ -114,6 +120,44 @@ def test_every_network_layer_point_and_setting_is_there() -> None:
     for shown in ("AMD EPYC 7B13", "47.6 s", "seed 0", "3b1f8c2e90ad", "at most 4.8e-07", "9f86d081884c"):
         assert shown in text
     assert "Every removed weight is exactly zero" in text
+
+
+def test_the_head_and_the_steps_are_about_what_the_file_holds() -> None:
+    quality, size, _ = headline(with_compression())
+    assert quality == ("Accuracy", "98.89 %", "98.33 %", "0.56 points lower")
+    assert size == ("File", "213 kB", "9.12 kB", "23.3x smaller")
+    text = Page(render(with_compression())).text
+    for shown in (
+        "Step by step to the file",
+        "Method codebook was kept: it loses 0.28 points",
+        "and 0.50 points",
+        "Shared 98.06 %",
+        "9.08 kB .sct 23.4x smaller",
+        "Compressed what the file holds",
+        "Pruned and recovered",
+        "the rounding of biases and activations included",
+    ):
+        assert shown in text, shown
+
+
+def test_what_was_undone_is_a_row_with_a_reason() -> None:
+    text = Page(render(with_compression_undone())).text
+    assert "Method codebook was undone: it loses 1.25 points" in text
+    assert "it cost more than max_drop allows and was undone" in text
+    assert "Pruned what the file holds" in text
+    assert headline(with_compression_undone())[1].after == "17.3 kB"
+
+
+def test_without_compression_the_page_is_silent_about_it() -> None:
+    text = Page(render(sample())).text
+    assert "Step by step" not in text
+    assert "Compressed" not in text
+
+
+def test_a_network_that_was_not_pruned_is_not_called_so() -> None:
+    text = Page(render(without_pruning())).text
+    assert "Lossless nothing removed" in text
+    assert "Pruned" not in text
 
 
 def test_reasons_stand_where_values_are_missing() -> None:

@@ -3,14 +3,14 @@ import math
 from pathlib import Path
 
 import pytest
-from sample_report import hostile, sample, with_everything_missing
+from sample_report import hostile, sample, with_compression, with_everything_missing
 
 from secateur.errors import OutputError
 from secateur.report import files
 from secateur.report.schema import Report
 
 
-@pytest.mark.parametrize("report", [sample(), with_everything_missing(), hostile()])
+@pytest.mark.parametrize("report", [sample(), with_everything_missing(), with_compression(), hostile()])
 def test_json_comes_back_as_it_was(report: Report, tmp_path: Path) -> None:
     assert files.write_json(report, tmp_path) == tmp_path / "report.json"
     assert files.read(tmp_path) == report

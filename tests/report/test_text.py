@@ -1,6 +1,15 @@
 import pytest
 from rich.console import Console
-from sample_report import HOSTILE, guessing_at_random, hostile, sample, with_everything_missing
+from sample_report import (
+    HOSTILE,
+    guessing_at_random,
+    hostile,
+    sample,
+    with_compression,
+    with_compression_undone,
+    with_everything_missing,
+    without_pruning,
+)
 
 from secateur.report.schema import Report
 from secateur.report.text import render
@@ -14,7 +23,17 @@ def printed(report: Report, width: int = 80) -> str:
 
 
 @pytest.mark.parametrize("width", [80, 100, 120, 200])
-@pytest.mark.parametrize("report", [sample(), with_everything_missing(), guessing_at_random()])
+@pytest.mark.parametrize(
+    "report",
+    [
+        sample(),
+        with_everything_missing(),
+        guessing_at_random(),
+        with_compression(),
+        with_compression_undone(),
+        without_pruning(),
+    ],
+)
 def test_it_fits_and_nothing_is_cut(report: Report, width: int) -> None:
     lines = printed(report, width).splitlines()
     assert max(map(len, lines)) <= width
@@ -31,6 +50,47 @@ def test_rows_are_networks_and_columns_their_numbers() -> None:
     names = ["Dense ", "Dense control", "Pruned", "Random pruning", "Small dense"]
     order = [next(i for i, line in enumerate(lines) if line.startswith(name)) for name in names]
     assert order == sorted(order)
+
+
+def rows(report: Report) -> dict[str, list[str]]:
+    """First word or two of a line -> its other words; of two lines, the later one, in the lower table."""
+    lines = (line.split("  ") for line in printed(report).splitlines())
+    return {line[0].strip(): " ".join(line[1:]).split() for line in lines}
+
+
+def test_each_step_to_the_file_has_its_value_its_bytes_and_its_ratio() -> None:
+    found = rows(with_compression())
+    assert found["step by step"] == ["accuracy", "bytes", "smaller"]
+    assert found["Dense"] == ["98.89", "%", "212,704", ".safetensors", "1.00x"]
+    assert found["Pruned"] == ["98.61", "%", "17,312", ".sct", "12.3x"]
+    assert found["Shared"] == ["98.06", "%", "9,084", ".sct", "23.4x"]
+    assert found["Trained on"] == ["98.33", "%", "9,120", ".sct", "23.3x"]
+    assert found["Compressed"][:2] == ["98.33", "%"]
+
+
+def test_what_was_undone_leaves_its_steps_and_a_reason() -> None:
+    text = printed(with_compression_undone())
+    assert "Trained on" in text
+    assert "[1] it cost more than max_drop allows and was undone" in text
+    assert "12.3x smaller than the dense safetensors file" in " ".join(text.split())
+
+
+def test_where_nothing_was_asked_for_nothing_is_said() -> None:
+    text = printed(sample())
+    assert "step by step" not in text
+    assert "Compressed" not in text
+
+
+def test_a_network_that_was_not_pruned_is_not_called_so() -> None:
+    found = rows(without_pruning())
+    assert "Pruned" not in found
+    assert found["Lossless"][2:] == ["17,312", ".sct", "12.3x"]
+
+
+def test_a_difference_that_was_asked_for_is_said_to_be_one() -> None:
+    text = " ".join(printed(with_compression()).split())
+    assert text.count("the rounding of biases and activations included") == 2
+    assert "rounding" not in printed(sample())
 
 
 def test_ratios_and_certificates() -> None:

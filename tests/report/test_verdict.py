@@ -2,7 +2,7 @@
 
 import copy
 
-from sample_report import latency, sample
+from sample_report import latency, sample, with_compression, with_compression_undone, without_pruning
 
 from secateur.report.schema import Report
 from secateur.report.verdict import verdict
@@ -60,6 +60,46 @@ def test_a_teacher_that_was_not_heard_is_noticed_only_where_one_was_wanted() -> 
     assert "Distillation" not in sentences(finished(), taught=False, wanted_teacher=False).replace(
         "distillation", ""
     )
+
+
+def whole(report: Report) -> Report:
+    report["recipe"]["measure"] = "weights"
+    return report
+
+
+def test_compression_tells_bytes_and_what_it_costs_where() -> None:
+    text = sentences(whole(with_compression()))
+    assert "The method 'codebook' makes 17,312 bytes 9,120. It loses 0.28 points" in text
+    assert "on the examples of validate()." in text
+    assert "212,704 bytes as dense safetensors, 9,120 as .sct" in text
+    assert "Accuracy: 98.89 % before, 98.33 % after" in text
+    assert "undone" not in text
+
+
+def test_what_was_undone_is_said_with_what_was_allowed_and_the_rest_speaks_of_the_pruned_network() -> None:
+    text = sentences(whole(with_compression_undone()))
+    assert "but loses 1.25 points on the examples of validate(), where 0.50 points are allowed" in text
+    assert "it was undone" in text
+    assert "A finer method or more recovery steps would help." in text
+    assert "212,704 bytes as dense safetensors, 17,312 as .sct" in text
+    assert "Accuracy: 98.89 % before, 98.61 % after" in text
+
+
+def test_a_gain_is_no_loss_and_a_mean_has_no_points() -> None:
+    report = whole(with_compression())
+    report["compression"]["drop"] = -0.0028  # type: ignore[typeddict-unknown-key]
+    assert "It gains 0.28 points on" in sentences(report)
+    error = {"name": "error", "kind": "mean", "higher_is_better": False, "checkpoint_chosen_on": "evaluate"}
+    report["metric"].update(error)  # type: ignore[typeddict-item]
+    assert "It gains 0.0028 on the examples of evaluate()." in sentences(report)
+
+
+def test_where_nothing_was_removed_nothing_is_said_to_be_gone() -> None:
+    text = sentences(whole(without_pruning()))
+    assert "are gone" not in text
+    assert "Random pruning" not in text
+    assert "The method 'codebook' makes" in text
+    assert "The method" not in sentences(finished())
 
 
 def test_choosing_on_the_reported_examples_is_confessed() -> None:

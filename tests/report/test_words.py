@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sample_report import sample, with_compression, with_compression_undone, without_pruning
 
 from secateur.report import words
 from secateur.report.schema import MetricInfo
@@ -107,6 +108,28 @@ def test_metrics_and_intervals() -> None:
     assert words.metric(1234.5, LOSS) == "1234"
     assert words.interval([-0.04, 0.05], LOSS) == "-0.04000 to 0.05000"
     assert [words.heading(name) for name in ("accuracy", "mAP", "F1")] == ["Accuracy", "mAP", "F1"]
+
+
+def test_the_network_of_the_file_is_the_compressed_one_where_it_was_kept() -> None:
+    kept, undone, never = with_compression(), with_compression_undone(), sample()
+    assert [words.final_key(report) for report in (kept, undone, never)] == ["compressed", "pruned", "pruned"]
+    assert words.final(kept) is kept["compressed"]
+    assert words.final(undone) is undone["pruned"]
+    assert "compressed" in words.networks(undone)
+    assert "compressed" not in words.networks(never)
+
+
+def test_networks_are_called_what_they_are() -> None:
+    assert words.about("compressed", with_compression()) == ("Compressed", "what the file holds")
+    assert words.about("pruned", with_compression()) == ("Pruned", "and recovered")
+    assert words.about("pruned", with_compression_undone()) == ("Pruned", "what the file holds")
+    assert words.about("compressed", with_compression_undone()) == ("Compressed", "shared or quantised")
+    assert words.about("pruned", without_pruning()) == ("Lossless", "nothing removed")
+
+
+def test_differences_in_the_yardsticks_own_unit() -> None:
+    assert words.points(0.0125, ACCURACY) == "1.25 points"
+    assert words.points(0.01254, LOSS) == "0.0125"
 
 
 def test_what_is_missing_has_a_reason_and_no_value() -> None:

@@ -131,6 +131,31 @@ def with_compression() -> Report:
     return report
 
 
+def with_compression_undone() -> Report:
+    """The method cost too much, so the file holds the pruned network."""
+    report = with_compression()
+    compression = report["compression"]
+    assert not is_missing(compression)
+    compression["kept"], compression["drop"] = False, 0.0125
+    report["compressed"] = missing("it cost more than max_drop allows and was undone")
+    report["certificates"]["rounded"] = False
+    report["ratios"]["bytes"] = 212_704 / 17_312
+    return report
+
+
+def without_pruning() -> Report:
+    """A trained network whose weights were shared; none was removed."""
+    report = with_compression()
+    compressed, compression = report["compressed"], report["compression"]
+    assert not is_missing(compressed)
+    assert not is_missing(compression)
+    for entry_ in (report["pruned"], compressed):
+        entry_["sparsity"], entry_["nonzero"] = 0.0, entry_["parameters"]
+    compression["steps"][1]["name"] = "lossless"
+    report["random_baseline"] = missing("nothing was removed, so nothing can be removed at random instead")
+    return report
+
+
 def with_everything_missing() -> Report:
     """The same with a reason in place of every value that may be missing."""
     report = sample()

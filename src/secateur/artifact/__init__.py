@@ -8,17 +8,20 @@ from secateur.artifact.inspection import Inspection, inspect
 from secateur.artifact.network import Network, load
 from secateur.artifact.pack import Packed, pack
 from secateur.artifact.plain import onnx_bytes, unpack
+from secateur.artifact.stream_figures import StreamFigures, stream_figures
 
 __all__ = [
     "Container",
     "Inspection",
     "Network",
     "Packed",
+    "StreamFigures",
     "inspect",
     "load",
     "onnx_bytes",
     "pack",
     "read",
+    "stream_figures",
     "unpack",
     "write",
 ]

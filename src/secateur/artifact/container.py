@@ -3,15 +3,19 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
+from secateur.artifact.checks import about
 from secateur.artifact.dtypes import Array
-from secateur.artifact.entries import GraphEntry, Stream, TensorEntry, about, crc32
+from secateur.artifact.entries import GraphEntry, Stream, TensorEntry
 from secateur.artifact.header import Header
 from secateur.artifact.layout import assemble, disassemble, read_bytes
-from secateur.artifact.streams import compress, decompress
+from secateur.artifact.streams import compress_text, decompress
 from secateur.artifact.tensors import decode_tensor, encode_tensor
 from secateur.files import write_atomically
+
+NO_SCALES: Mapping[str, Array] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ def write(
     graph: bytes,
     tensors: Mapping[str, Array],
     metadata: Mapping[str, Any],
+    *,
+    scales: Mapping[str, Array] = NO_SCALES,
 ) -> None:
     """Write a `.sct` file; the same input gives the same bytes.
 
@@ -37,27 +43,36 @@ def write(
         graph: a serialized ONNX model without the tensors.
         tensors: arrays of any shape and layout, by name; their bits come back unchanged.
         metadata: anything that JSON can say.
+        scales: by name, for tensors whose values are whole multiples (-127 to 127) of one float32 number
+            in each row, these numbers, of shape (rows,); a tensor of one axis is one row. A hint: it is
+            not used where it does not give back every bit.
 
     Raises:
         ArtifactError: a dtype, a name or metadata that the format cannot hold.
         OutputError: the file cannot be written.
     """
     with about(str(path)):
-        data = encode(graph, tensors, metadata)
+        data = encode(graph, tensors, metadata, scales=scales)
     write_atomically(path, data)
 
 
-def encode(graph: bytes, tensors: Mapping[str, Array], metadata: Mapping[str, Any]) -> bytes:
-    """The bytes of a `.sct` file."""
-    codec, stored = compress(graph)
+def encode(
+    graph: bytes,
+    tensors: Mapping[str, Array],
+    metadata: Mapping[str, Any],
+    *,
+    scales: Mapping[str, Array] = NO_SCALES,
+) -> bytes:
+    """The bytes of a `.sct` file; the arguments are those of `write`."""
+    codec, stored = compress_text(graph)
     streams = [stored]
     entries = []
     for name, array in tensors.items():
         with about(f"tensor {name!r}"):
-            entry, coded = encode_tensor(name, array)
+            entry, coded = encode_tensor(name, array, scales.get(name))
         entries.append(entry)
         streams += coded
-    graph_entry = GraphEntry(Stream(codec, len(stored)), len(graph), crc32([stored]))
+    graph_entry = GraphEntry(Stream(codec, len(stored)), len(graph))
     return assemble(Header(graph_entry, tuple(entries), dict(metadata)), streams)
 
 

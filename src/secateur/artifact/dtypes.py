@@ -17,7 +17,7 @@ _TYPES: tuple[Any, ...] = (
     *(np.uint8, np.uint16, np.uint32, np.uint64),
     *(np.float16, np.float32, np.float64, ml_dtypes.bfloat16),
     *(ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e4m3fnuz, ml_dtypes.float8_e5m2),
-    *(ml_dtypes.float8_e5m2fnuz, ml_dtypes.float8_e8m0fnu),
+    *(ml_dtypes.float8_e5m2fnuz, ml_dtypes.float8_e8m0fnu, ml_dtypes.int4, ml_dtypes.uint4),
 )
 DTYPES: dict[str, np.dtype[Any]] = {np.dtype(kind).name: np.dtype(kind) for kind in _TYPES}
 

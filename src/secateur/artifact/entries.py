@@ -4,16 +4,16 @@ Everything a reader allocates or slices by is checked when an entry is made, so 
 whatever its bytes, makes a reader ask for more memory than its size allows.
 """
 
-import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
+from secateur.artifact.checks import known
 from secateur.artifact.dtypes import DTYPES
-from secateur.artifact.encodings import ENCODINGS
+from secateur.artifact.positions import Positions, Shape, Size
 from secateur.artifact.streams import DECODERS, MAX_RATIO
+from secateur.artifact.values import Values
 from secateur.errors import ArtifactError
 
 MAX_GRAPH = 1 << 28
@@ -28,20 +28,23 @@ class Stream:
     codec: str
     stored: int
 
-    def check(self, size: int) -> None:
+    def check(self, size: Size) -> None:
         """Refuse to believe that this stream stands for `size` bytes."""
-        _known("codec", self.codec, DECODERS)
-        if size > MAX_RATIO * self.stored:
+        known("codec", self.codec, DECODERS)
+        if size is None and self.codec != "raw":
+            raise ArtifactError(f"it has a stream in {self.codec} that must be raw.")
+        if size == 0 and (self.codec, self.stored) != ("raw", 0):
+            raise ArtifactError(f"{self.stored:,} stored bytes in {self.codec} cannot stand for none.")
+        if size is not None and size > MAX_RATIO.get(self.codec, size) * self.stored:
             raise ArtifactError(f"{self.stored:,} stored bytes cannot stand for {size:,}.")
 
 
 @dataclass(frozen=True)
 class GraphEntry:
-    """The graph's stream, the bytes it stands for, and the CRC-32 of its stored bytes."""
+    """The graph's stream, and the bytes it stands for."""
 
     stream: Stream
     size: int
-    crc32: int
     title: ClassVar[str] = "graph"
 
     def __post_init__(self) -> None:
@@ -61,23 +64,22 @@ class TensorEntry:
 
     Attributes:
         nonzero: elements whose bits are not all zero; -0.0 is one of them.
-        crc32: of the tensor's stored bytes.
+        streams: those of the positions, then those of the values.
     """
 
     name: str
     dtype: str
     shape: tuple[int, ...]
-    encoding: str
+    positions: Positions
+    values: Values
     nonzero: int
     streams: tuple[Stream, ...]
-    crc32: int
 
     def __post_init__(self) -> None:
-        _known("dtype", self.dtype, DTYPES)
-        _known("encoding", self.encoding, ENCODINGS)
+        known("dtype", self.dtype, DTYPES)
         if len(self.shape) > MAX_DIMS or prod(max(n, 1) for n in self.shape) > MAX_COUNT:
             raise ArtifactError(f"its shape {list(self.shape)} is too large.")
-        if self.nonzero > self.count:
+        if self.nonzero > self.stored or self.stored > self.count:
             raise ArtifactError(f"{self.nonzero:,} values do not fit the shape {list(self.shape)}.")
         if len(self.streams) != len(self.sizes):
             raise ArtifactError(f"it has {len(self.streams)} streams, not {len(self.sizes)}.")
@@ -95,10 +97,30 @@ class TensorEntry:
         return prod(self.shape)
 
     @property
-    def sizes(self) -> list[int]:
+    def matrix(self) -> Shape:
+        """Rows and columns that positions and values see."""
+        return matrix_shape(self.shape)
+
+    @property
+    def stored(self) -> int:
+        """Words in the file."""
+        return self.positions.stored(self.matrix, self.nonzero)
+
+    @property
+    def position_sizes(self) -> Sequence[Size]:
+        """Bytes that the streams of the positions stand for."""
+        return self.positions.sizes(self.matrix, self.nonzero)
+
+    @property
+    def sizes(self) -> list[Size]:
         """Bytes each stream stands for: they follow from the other fields."""
-        width = DTYPES[self.dtype].itemsize
-        return ENCODINGS[self.encoding].sizes(self.count, self.nonzero, width)
+        return [*self.position_sizes, *self.values.sizes(self.stored, DTYPES[self.dtype], self.matrix)]
+
+    @property
+    def encoding(self) -> str:
+        """For people, such as "gaps, codebook of 16"."""
+        sizes = [stream.stored for stream in self.streams[len(self.position_sizes) :]]
+        return f"{self.positions}, {self.values.text(sizes, DTYPES[self.dtype])}"
 
     @property
     def sparsity(self) -> float:
@@ -116,24 +138,7 @@ class TensorEntry:
         return self.count * DTYPES[self.dtype].itemsize
 
 
-def _known(what: str, name: str, table: Iterable[str]) -> None:
-    if name not in table:
-        reads = ", ".join(table)
-        raise ArtifactError(f"its {what} {name!r} is unknown: this secateur reads {reads}.")
-
-
-def crc32(stored: Iterable[bytes]) -> int:
-    """The CRC-32 of the streams, one after the other."""
-    checksum = 0
-    for stream in stored:
-        checksum = zlib.crc32(stream, checksum)
-    return checksum
-
-
-@contextmanager
-def about(part: str) -> Iterator[None]:
-    """Let every ArtifactError raised inside begin with the part it is about."""
-    try:
-        yield
-    except ArtifactError as error:
-        raise ArtifactError(f"{part}: {error}") from error
+def matrix_shape(shape: Sequence[int]) -> Shape:
+    """A row for each index of the first axis; one row for a tensor of no or one axis."""
+    rows = shape[0] if len(shape) > 1 else 1
+    return rows, prod(shape) // max(rows, 1)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from secateur.artifact.names import shorten_names_
 from secateur.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -38,12 +39,13 @@ def refuse_external_data(model: "onnx.ModelProto") -> None:
 
 
 def strip_(model: "onnx.ModelProto") -> None:
-    """Remove in place what no runtime needs: comments, traces, shapes that can be inferred."""
+    """Remove in place what no runtime needs: comments, traces, names, shapes that can be inferred."""
     for message in messages(model):
         for field in BALLAST:
             if field in message.DESCRIPTOR.fields_by_name:
                 message.ClearField(field)
     del model.graph.value_info[:]
+    shorten_names_(model.graph)
 
 
 def messages(message: Any) -> Iterator[Any]:

@@ -1,12 +1,17 @@
 """How does a file's header become JSON, and back without being trusted?"""
 
 import json
-import reprlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import MISSING, astuple, dataclass, fields
 from typing import Any
 
-from secateur.artifact.entries import GraphEntry, Stream, TensorEntry, about
+from secateur.artifact.checks import about, known, typed
+from secateur.artifact.entries import GraphEntry, Stream, TensorEntry
+from secateur.artifact.positions import POSITIONS, Positions
+from secateur.artifact.values import VALUES, Values
 from secateur.errors import ArtifactError
+
+GRAPH_CODECS = ("raw", "deflate", "lzma")
 
 
 @dataclass(frozen=True)
@@ -25,9 +30,14 @@ class Header:
             seen.add(entry.name)
 
     @property
-    def stored_bytes(self) -> int:
-        """Bytes of all streams."""
-        return self.graph.stream.stored + sum(entry.stored_bytes for entry in self.tensors)
+    def parts(self) -> list[GraphEntry | TensorEntry]:
+        """What has bytes in the file, in order."""
+        return [self.graph, *self.tensors]
+
+    @property
+    def streams(self) -> list[Stream]:
+        """All streams, in order."""
+        return [stream for part in self.parts for stream in part.streams]
 
     @property
     def dense_bytes(self) -> int:
@@ -39,7 +49,7 @@ def to_json(header: Header) -> bytes:
     """The header's bytes before compression. What follows from other fields is not written."""
     stream = header.graph.stream
     content = {
-        "graph": [stream.codec, stream.stored, header.graph.size, header.graph.crc32],
+        "graph": [stream.codec, stream.stored, header.graph.size],
         "tensors": [_row(entry) for entry in header.tensors],
         "metadata": header.metadata,
     }
@@ -55,6 +65,16 @@ def to_json(header: Header) -> bytes:
 
 def from_json(data: bytes) -> Header:
     """The header; ArtifactError where the bytes are not one, or say what cannot be."""
+    row, tensors, metadata = fields_of(data)
+    codec, stored, size = typed(row, str, int, int)
+    with about("graph"):
+        known("codec", codec, GRAPH_CODECS)
+        graph = GraphEntry(Stream(codec, stored), size)
+    return Header(graph, tuple(map(_tensor, tensors)), metadata)
+
+
+def fields_of(data: bytes) -> list[Any]:
+    """The rows of the graph and of the tensors, and the metadata."""
     try:
         content = json.loads(data)
         json.dumps(content, ensure_ascii=False, allow_nan=False).encode()  # NaN, half characters
@@ -62,36 +82,40 @@ def from_json(data: bytes) -> Header:
         raise ArtifactError(f"it is not JSON ({error}).") from error
     if not isinstance(content, dict) or set(content) != {"graph", "tensors", "metadata"}:
         raise ArtifactError("it is not made of graph, tensors and metadata.")
-    fields = [content["graph"], content["tensors"], content["metadata"]]
-    graph, tensors, metadata = _typed(fields, list, list, dict)
-    return Header(_graph(graph), tuple(map(_tensor, tensors)), metadata)
-
-
-def _graph(row: list[Any]) -> GraphEntry:
-    codec, stored, size, crc32 = _typed(row, str, int, int, int)
-    with about("graph"):
-        return GraphEntry(Stream(codec, stored), size, crc32)
+    return typed([content["graph"], content["tensors"], content["metadata"]], list, list, dict)
 
 
 def _tensor(row: Any) -> TensorEntry:
-    name, dtype, shape, encoding, nonzero, pairs, crc32 = _typed(row, str, str, list, str, int, list, int)
+    kinds = [type(kind) for kind in row[3:5]] if isinstance(row, list) and len(row) == 7 else []
+    first, second = (list if kind is list else str for kind in kinds or [str, str])
+    name, dtype, shape, where, how, nonzero, pairs = typed(row, str, str, list, first, second, int, list)
     with about(f"tensor {name!r}"):
-        dims = tuple(_typed(shape, *[int] * len(shape)))
-        streams = tuple(Stream(*_typed(pair, str, int)) for pair in pairs)
-        return TensorEntry(name, dtype, dims, encoding, nonzero, streams, crc32)
+        dims = tuple(typed(shape, *[int] * len(shape)))
+        positions: Positions = _made("kind of positions", where, POSITIONS)
+        values: Values = _made("kind of values", how, VALUES)
+        streams = tuple(Stream(*typed(pair, str, int)) for pair in pairs)
+        return TensorEntry(name, dtype, dims, positions, values, nonzero, streams)
 
 
 def _row(entry: TensorEntry) -> list[Any]:
     streams = [[stream.codec, stream.stored] for stream in entry.streams]
-    what = [entry.name, entry.dtype, entry.shape, entry.encoding]
-    return [*what, entry.nonzero, streams, entry.crc32]
+    kinds = [_named(entry.positions, POSITIONS), _named(entry.values, VALUES)]
+    return [entry.name, entry.dtype, entry.shape, *kinds, entry.nonzero, streams]
 
 
-def _typed(row: Any, *kinds: type) -> list[Any]:
-    """The row, if it is a list of these kinds; a bool is no int, and no number is negative."""
-    if not isinstance(row, list) or [type(value) for value in row] != list(kinds):
-        expected = ", ".join(kind.__name__ for kind in kinds)
-        raise ArtifactError(f"it has {reprlib.repr(row)} in place of [{expected}].")
-    if any(type(value) is int and value < 0 for value in row):
-        raise ArtifactError(f"it has a negative number in {reprlib.repr(row)}.")
-    return row
+def _made(what: str, row: str | list[Any], table: Mapping[str, type[Any]]) -> Any:
+    """What a name, or a list of a name and fields, stands for."""
+    name, *given = row if isinstance(row, list) and row else [row]
+    known(what, str(name), table)
+    needed = fields(table[name])
+    types: list[Any] = [field.type for field in needed]
+    if given or any(field.default is MISSING for field in needed):
+        typed(given, *types)
+    return table[name](*given)
+
+
+def _named(made: Positions | Values, table: Mapping[str, type[Any]]) -> str | list[Any]:
+    """The inverse of `_made`: the name alone where the fields are the default."""
+    (name,) = [name for name, kind in table.items() if type(made) is kind]
+    default = all(getattr(made, field.name) == field.default for field in fields(made))
+    return name if default else [name, *astuple(made)]

@@ -5,8 +5,9 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from secateur.artifact.entries import TensorEntry, about
-from secateur.artifact.layout import VERSION, disassemble, read_bytes
+from secateur.artifact.checks import about
+from secateur.artifact.entries import TensorEntry
+from secateur.artifact.layout import disassemble, read_bytes
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,8 @@ class Inspection:
 
     Attributes:
         sha256: of the whole file, as `sha256sum` prints it.
-        header_bytes: with the 60 bytes of the prefix. The three parts add up to `file_bytes`.
+        header_bytes: with the prefix before it and the checksums behind it.
+        tensor_bytes: with what aligns them. The three parts add up to `file_bytes`.
     """
 
     version: int
@@ -54,12 +56,12 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
         layout = disassemble(read_bytes(path))
     header = layout.header
     return Inspection(
-        version=VERSION,
+        version=layout.version,
         file_bytes=len(layout.data),
         sha256=hashlib.sha256(layout.data).hexdigest(),
-        header_bytes=layout.header_bytes,
+        header_bytes=layout.start,
         graph_bytes=header.graph.stream.stored,
-        tensor_bytes=header.stored_bytes - header.graph.stream.stored,
+        tensor_bytes=len(layout.data) - layout.start - header.graph.stream.stored,
         metadata=header.metadata,
         entries=header.tensors,
     )

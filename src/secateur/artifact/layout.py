@@ -1,6 +1,6 @@
 """Where does what stand in a file, and is the file whole?
 
-    prefix (60 bytes) | header (deflated JSON) | graph | streams of tensor 1 | of tensor 2 | ...
+    prefix (60 bytes) | header (deflated JSON) | CRC-32s | graph | streams of tensor 1 | of tensor 2 | ...
 
 The prefix says how long the file is and carries a SHA-256 of everything else. Nothing but the
 prefix is looked at before that has been checked; nothing in the file is trusted after it.
@@ -9,60 +9,99 @@ prefix is looked at before that has been checked; nothing in the file is trusted
 import hashlib
 import os
 import struct
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from secateur.artifact.entries import GraphEntry, Stream, TensorEntry, about, crc32
+from secateur.artifact import version1
+from secateur.artifact.checks import about
+from secateur.artifact.entries import GraphEntry, Stream, TensorEntry
 from secateur.artifact.header import Header, from_json, to_json
 from secateur.artifact.streams import decompress, deflate
 from secateur.errors import ArtifactError
 
 MAGIC = b"\x89SCT\r\n\x1a\n"  # not text, and changed by whatever rewrites line ends
-VERSION = 1
+VERSION = 2
 PREFIX = struct.Struct("<8sHHIIQ32s")  # magic, version, flags, header stored, size, file, SHA-256
 HASH_AT = PREFIX.size - 32
 ALTERED = "do not match their checksum: the file was altered. Copy or download it again."
 MAX_HEADER = 1 << 22
 FREE_DENSE, DENSE_RATIO = 1 << 26, 1000
 """The tensors may fill 64 MiB, and on top of that 1000 times the file."""
+ALIGNED, BOUNDARY = 4096, 64
+"""A raw stream of so many bytes begins at a multiple of so many, to be used where it is mapped."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A file's bytes, cut into their parts."""
+    """A file's bytes, cut into their parts.
+
+    Attributes:
+        start: where the streams begin.
+        checksums: CRC-32 of each stream; in version 1, of the streams of each part together.
+    """
 
     data: bytes
+    version: int
     header: Header
-    header_bytes: int  # with the prefix
+    start: int
+    checksums: Sequence[int]
 
     def parts(self) -> Iterator[tuple[GraphEntry | TensorEntry, list[bytes]]]:
         """The graph, then every tensor, each with its stored streams."""
-        at = self.header_bytes
-        entries: list[GraphEntry | TensorEntry] = [self.header.graph, *self.header.tensors]
-        for entry in entries:
+        at = self.start
+        for entry in self.header.parts:
             stored = []
             for stream in entry.streams:
+                at += self._padding(at, stream)
                 stored.append(self.data[at : at + stream.stored])
                 at += stream.stored
             yield entry, stored
 
     def damaged(self) -> str | None:
         """The first part that does not match its CRC-32."""
-        wrong = (entry.title for entry, stored in self.parts() if crc32(stored) != entry.crc32)
-        return next(wrong, None)
+        checksums = iter(self.checksums)
+        for entry, stored in self.parts():
+            pieces = [b"".join(stored)] if self.version == 1 else stored
+            for number, piece in enumerate(pieces, 1):
+                if zlib.crc32(piece) != next(checksums):
+                    many = len(pieces) > 1
+                    return f"{entry.title}, stream {number} of {len(pieces)}" if many else entry.title
+        return None
+
+    def check_size(self) -> None:
+        """Refuse parts that do not add up to the file, and padding that is not 0."""
+        at = self.start
+        for entry in self.header.parts:
+            for stream in entry.streams:
+                zeros = self._padding(at, stream)
+                if any(self.data[at : at + zeros]):
+                    raise ArtifactError(f"{entry.title}: the padding before a stream is not 0.")
+                at += zeros + stream.stored
+        if at != len(self.data):
+            raise ArtifactError("the sizes of its parts do not add up to its size.")
+
+    def _padding(self, at: int, stream: Stream) -> int:
+        return padding(at, stream) if self.version > 1 else 0
 
 
-def assemble(header: Header, streams: Iterable[bytes]) -> bytes:
+def padding(at: int, stream: Stream) -> int:
+    """Zeros between the offset `at` and the stream that comes next."""
+    return -at % BOUNDARY if stream.codec == "raw" and stream.stored >= ALIGNED else 0
+
+
+def assemble(header: Header, streams: Sequence[bytes]) -> bytes:
     """The bytes of a file, from its header and all streams in order."""
     text = to_json(header)
     stored = deflate(text)
-    size = PREFIX.size + len(stored) + header.stored_bytes
-    fields = (MAGIC, VERSION, 0, len(stored), len(text), size)
-    body = b"".join((stored, *streams))
+    body = bytearray(stored + b"".join(zlib.crc32(data).to_bytes(4, "little") for data in streams))
+    for stream, data in zip(header.streams, streams, strict=True):
+        body += bytes(padding(PREFIX.size + len(body), stream)) + data
+    fields = (MAGIC, VERSION, 0, len(stored), len(text), PREFIX.size + len(body))
     digest = hashlib.sha256(PREFIX.pack(*fields, b"")[:HASH_AT] + body).digest()
     data = PREFIX.pack(*fields, digest) + body
-    _header(data)  # what a reader would refuse is never written
+    _layout(data)  # what a reader would refuse is never written
     return data
 
 
@@ -75,7 +114,7 @@ def disassemble(data: bytes) -> Layout:
     actual.update(view[PREFIX.size :])
     if actual.digest() != digest:
         raise ArtifactError(f"{_altered_part(data)}: the bytes {ALTERED}")
-    layout = _header(data)
+    layout = _layout(data)
     if part := layout.damaged():
         raise ArtifactError(f"{part}: the bytes {ALTERED}")
     return layout
@@ -100,37 +139,48 @@ def check_prefix(prefix: bytes, size: int) -> None:
     if len(prefix) < PREFIX.size:
         raise ArtifactError(f"it is truncated to {size} bytes. Copy or download it again.")
     _, version, flags, *_, declared, _ = PREFIX.unpack(prefix)
-    if version != VERSION or flags:
+    if not 1 <= version <= VERSION or flags:
         raise ArtifactError(
             f"it has format version {version} (flags {flags}), written by a newer secateur than this "
-            f"one, which reads version {VERSION}. Update with: pip install --upgrade secateur."
+            f"one, which reads versions up to {VERSION}. Update with: pip install --upgrade secateur."
         )
     if size != declared:
         state = "truncated" if size < declared else "followed by bytes that are not its own"
         raise ArtifactError(f"it is {state}: {size:,} bytes, not {declared:,}. Copy or download it again.")
 
 
-def _header(data: bytes) -> Layout:
-    *_, stored, size, declared, _ = PREFIX.unpack_from(data)
+def _layout(data: bytes) -> Layout:
+    _, version, _, stored, size, declared, _ = PREFIX.unpack_from(data)
+    start = PREFIX.size + stored
     with about("header"):
         Stream("deflate", stored).check(size)
         if size > MAX_HEADER:
             raise ArtifactError(f"it has {size:,} bytes; at most {MAX_HEADER:,} are read.")
-        text = decompress("deflate", data[PREFIX.size : PREFIX.size + stored], size)
-        header = from_json(text)
+        text = decompress("deflate", data[PREFIX.size : start], size)
+        if version == 1:
+            header, checksums = version1.from_json(text)
+        else:
+            header = from_json(text)
+            checksums = _checksums(data[start:], len(header.streams))
+            start += 4 * len(checksums)
     if header.dense_bytes > FREE_DENSE + DENSE_RATIO * declared:
         raise ArtifactError(
             f"it says that its {declared:,} bytes hold tensors of {header.dense_bytes:,} bytes, more "
             f"than {DENSE_RATIO} times as much."
         )
-    layout = Layout(data, header, PREFIX.size + stored)
-    if layout.header_bytes + header.stored_bytes != len(data):
-        raise ArtifactError("the sizes of its parts do not add up to its size.")
+    layout = Layout(data, version, header, start, checksums)
+    layout.check_size()
     return layout
+
+
+def _checksums(data: bytes, count: int) -> list[int]:
+    if len(data) < 4 * count:
+        raise ArtifactError(f"behind it is no room for {count:,} checksums.")
+    return list(struct.unpack_from(f"<{count}I", data))
 
 
 def _altered_part(data: bytes) -> str:
     try:
-        return _header(data).damaged() or "header"
+        return _layout(data).damaged() or "header"
     except ArtifactError:
         return "header"

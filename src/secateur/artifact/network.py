@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from secateur.artifact.checks import about
 from secateur.artifact.container import read
 from secateur.artifact.dtypes import Array
-from secateur.artifact.entries import about
 from secateur.artifact.plain import onnx_bytes
 from secateur.errors import ArtifactError, did_you_mean
 

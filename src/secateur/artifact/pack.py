@@ -21,9 +21,9 @@ class Packed(NamedTuple):
 def pack(model: "onnx_ir.Model | onnx.ModelProto") -> Packed:
     """Split a model; the one that is passed in stays as it is.
 
-    All initializers of the main graph leave it, but those without an encoding (strings, 4-bit
-    numbers). Their subnormal floats become +0.0: too small to matter, they make common processors
-    many times slower. Constants inside nodes and subgraphs are the program's, and stay untouched.
+    All initializers of the main graph leave it, but strings. Their subnormal floats become +0.0: too
+    small to matter, they make common processors many times slower. Constants inside nodes and
+    subgraphs are the program's, and stay untouched.
 
     Raises:
         ArtifactError: weights of the model live in other files.

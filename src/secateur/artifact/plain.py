@@ -2,8 +2,8 @@
 
 import os
 
+from secateur.artifact.checks import about
 from secateur.artifact.container import Container, read
-from secateur.artifact.entries import about
 from secateur.artifact.graph import parse
 from secateur.errors import ArtifactError, OutputError
 from secateur.files import write_atomically

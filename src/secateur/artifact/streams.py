@@ -1,31 +1,58 @@
 """How are bytes made fewer without loss?
 
-To add a codec: write its decoder, register it in `DECODERS`, and let `compress` try its encoder.
+To add a codec: write its decoder, register it in `DECODERS`, say in `MAX_RATIO` what it may unfold
+to, and let `compress` try its encoder.
 """
 
 import lzma
 import zlib
 from collections.abc import Callable
 
+from secateur.artifact import adaptive, rans
+from secateur.artifact.frequencies import Integers, histogram
 from secateur.errors import ArtifactError
 
-MAX_RATIO = 1100
-"""No stored byte stands for more (deflate cannot reach it): bounds what a small file can ask for."""
+MAX_RATIO = {"raw": 1, "deflate": 1100, "lzma": 1100, "adaptive": adaptive.MAX_RATIO}
+"""What a stored byte may stand for: deflate cannot reach that, and where lzma would, it is not used. A rans
+stream of one symbol may stand for any number; the size of all tensors together is limited."""
 
 # Literal context bits only dilute the statistics of short streams whose bytes are independent.
 LZMA = [{"id": lzma.FILTER_LZMA1, "dict_size": 1 << 20, "lc": 0, "lp": 0, "pb": 0}]
-WORTH_LZMA = 0.9  # lzma takes a hundred times longer, for nothing where deflate finds nothing
+WORTH = 0.9
+"""Repeats have to save a tenth: deflate and lzma are slower, and small readers do not know them."""
+LOOK = 1 << 18  # deflate looks for repeats in so many bytes first; if there are none, not in the rest
+
+Coded = tuple[str, bytes]
+"""A codec and the bytes that it stores."""
 
 
-def compress(data: bytes) -> tuple[str, bytes]:
-    """The codec that stores `data` in the fewest bytes, and those bytes."""
-    tried = {"raw": data, "deflate": deflate(data)}
-    if len(tried["deflate"]) < WORTH_LZMA * len(data):
-        small = lzma.compress(data, format=lzma.FORMAT_RAW, filters=LZMA)
-        if len(data) <= MAX_RATIO * len(small):
-            tried["lzma"] = small
-    codec = min(tried, key=lambda name: len(tried[name]))  # the simplest of equals
-    return codec, tried[codec]
+def compress(data: bytes) -> Coded:
+    """`data` in few bytes: entropy-coded, or where it repeats itself, by a compressor that sees it."""
+    coded = _entropy_coded(data)
+    look = data[:LOOK]
+    if len(_deflate(look)) * len(data) >= WORTH * len(coded[1]) * len(look):
+        return coded
+    tried = {"deflate": _deflate(data), "lzma": _lzma(data)}
+    small = [item for item in tried.items() if _credible(*item, len(data))]
+    best = min(small, key=_size, default=coded)
+    return best if _size(best) < WORTH * _size(coded) else coded
+
+
+def compress_text(data: bytes) -> Coded:
+    """The same for a graph, which is full of repeats: whichever of raw, deflate and lzma is smallest."""
+    tried = {"raw": data, "deflate": deflate(data), "lzma": _lzma(data)}
+    return min((item for item in tried.items() if _credible(*item, len(data))), key=_size)
+
+
+def estimates(counts: Integers) -> dict[str, float]:
+    """About how many bytes each entropy coder takes for bytes with these counts."""
+    total = int(counts.sum())
+    costs = {"raw": float(total)}
+    if total:
+        costs["rans"] = rans.cost(counts)
+    if total and total <= adaptive.MAX_SYMBOLS:
+        costs["adaptive"] = adaptive.cost(counts)
+    return costs
 
 
 def decompress(codec: str, stored: bytes, size: int) -> bytes:
@@ -40,13 +67,37 @@ def decompress(codec: str, stored: bytes, size: int) -> bytes:
 
 
 def deflate(data: bytes) -> bytes:
-    """Raw deflate, by the strategy that suits: Huffman codes alone for noise such as masks."""
+    """Raw deflate, by the strategy that suits: Huffman codes alone for what does not repeat itself."""
     return min((_deflate(data, s) for s in (zlib.Z_HUFFMAN_ONLY, zlib.Z_DEFAULT_STRATEGY)), key=len)
 
 
-def _deflate(data: bytes, strategy: int) -> bytes:
+def _entropy_coded(data: bytes) -> Coded:
+    counts = histogram(data)
+    costs = estimates(counts)
+    for codec in sorted(costs, key=lambda codec: costs[codec]):
+        stored = ENCODERS[codec](data)
+        constant = codec == "rans" and counts.max() == len(data)
+        if len(stored) < len(data) and (constant or _credible(codec, stored, len(data))):
+            return codec, stored
+    return "raw", data
+
+
+def _credible(codec: str, stored: bytes, size: int) -> bool:
+    """Whether a reader believes it."""
+    return size <= MAX_RATIO.get(codec, rans.MAX_RATIO) * len(stored)
+
+
+def _size(coded: Coded) -> int:
+    return len(coded[1])
+
+
+def _deflate(data: bytes, strategy: int = zlib.Z_DEFAULT_STRATEGY) -> bytes:
     encoder = zlib.compressobj(wbits=-15, memLevel=9, strategy=strategy)
     return encoder.compress(data) + encoder.flush()
+
+
+def _lzma(data: bytes) -> bytes:
+    return lzma.compress(data, format=lzma.FORMAT_RAW, filters=LZMA)
 
 
 def _inflate(stored: bytes, size: int) -> bytes:
@@ -71,8 +122,15 @@ def _exactly(size: int, data: bytes, ended: bool) -> bytes:
     return data
 
 
+ENCODERS: dict[str, Callable[[bytes], bytes]] = {
+    "raw": bytes,
+    "rans": rans.encode,
+    "adaptive": adaptive.encode,
+}
 DECODERS: dict[str, Callable[[bytes, int], bytes]] = {
     "raw": _raw,
     "deflate": _inflate,
     "lzma": _unlzma,
+    "rans": rans.decode,
+    "adaptive": adaptive.decode,
 }

@@ -8,42 +8,47 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from secateur.artifact import Inspection
+    from secateur.artifact import Inspection, StreamFigures
 
 
 @click.command("inspect")
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.sct")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def command(model: Path, as_json: bool) -> None:
+@click.option("--streams", is_flag=True, help="Show every stream beside its entropy.")
+def command(model: Path, as_json: bool, streams: bool) -> None:
     """Show what is in a .sct file: tensors, sparsity, bytes, recipe, checksums.
 
     All checksums are verified first.
     """
-    from secateur.artifact import inspect
+    from secateur.artifact import inspect, stream_figures
 
     found = inspect(model)
+    figures = stream_figures(model) if streams else None
     if as_json:
         import json
 
-        click.echo(json.dumps(facts(found), indent=2))
+        click.echo(json.dumps(facts(found, figures), indent=2))
     else:
         from rich.console import Console
 
         console = Console(highlight=False)
-        console.print(table(found))
+        console.print(table(found) if figures is None else streams_table(figures))
         console.print(summary(found), markup=False, soft_wrap=True)
 
 
-def facts(found: "Inspection") -> dict[str, Any]:
+def facts(found: "Inspection", figures: "list[StreamFigures] | None") -> dict[str, Any]:
     """What `--json` prints."""
+    from dataclasses import asdict
+
     totals = ("count", "nonzero", "sparsity", "dense_bytes")
     parts = ("header_bytes", "graph_bytes", "tensor_bytes")
-    columns = ("name", "dtype", "shape", "encoding", *totals, "stored_bytes", "crc32")
+    columns = ("name", "dtype", "shape", "encoding", *totals, "stored_bytes")
     return {
         **{name: getattr(found, name) for name in ("version", "file_bytes", "sha256")},
         **{name: getattr(found, name) for name in (*parts, *totals)},
         "metadata": found.metadata,
         "tensors": [{name: getattr(e, name) for name in columns} for e in found.entries],
+        **({} if figures is None else {"streams": [asdict(f) for f in figures]}),
     }
 
 
@@ -55,10 +60,10 @@ def table(found: "Inspection") -> "Table":
 
     grid = Table(box=SIMPLE, show_footer=True)
     grid.add_column("tensor", "all tensors", overflow="fold")
-    grid.add_column("shape", f"{found.count:,} elements", overflow="fold")
+    grid.add_column("shape", f"{found.count:,} elements", no_wrap=True)
+    grid.add_column("encoding")
     for head, foot in [
         ("sparsity", f"{found.sparsity:.2%}"),
-        ("encoding", ""),
         ("bytes", f"{found.tensor_bytes:,}"),
         ("dense", f"{found.dense_bytes:,}"),
     ]:
@@ -67,8 +72,38 @@ def table(found: "Inspection") -> "Table":
         name = Text(printable(e.name))  # as Text, brackets in a name are no markup
         shape = Text(f"{e.dtype} {list(e.shape)}")
         sizes = (f"{e.stored_bytes:,}", f"{e.dense_bytes:,}")
-        grid.add_row(name, shape, f"{e.sparsity:.2%}", e.encoding, *sizes)
+        grid.add_row(name, shape, e.encoding, f"{e.sparsity:.2%}", *sizes)
     return grid
+
+
+def streams_table(figures: "list[StreamFigures]") -> "Table":
+    """One row for each stream, and their sum."""
+    from rich.box import SIMPLE
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=SIMPLE, show_footer=True)
+    grid.add_column("tensor", "all streams", overflow="fold")
+    grid.add_column("stream")
+    grid.add_column("codec")
+    stored, symbols = sum(f.stored for f in figures), sum(f.symbols for f in figures)
+    ideal = sum(f.entropy for f in figures)
+    for head, foot in [
+        ("symbols", f"{symbols:,}"),
+        ("bytes", f"{stored:,}"),
+        ("entropy", f"{ideal:,.0f}"),
+        ("above it", above(stored, ideal)),
+    ]:
+        grid.add_column(head, foot, justify="right", no_wrap=True)
+    for f in figures:
+        sizes = (f"{f.symbols:,}", f"{f.stored:,}", f"{f.entropy:,.0f}", above(f.stored, f.entropy))
+        grid.add_row(Text(printable(f.tensor)), f.stream, f.codec, *sizes)
+    return grid
+
+
+def above(stored: int, ideal: float) -> str:
+    """How much more bytes there are than the entropy's; a dash where it is less than one byte."""
+    return f"{stored / ideal - 1:.1%}" if ideal >= 1 else "-"
 
 
 def summary(found: "Inspection") -> str:

@@ -33,9 +33,29 @@ class Method(Protocol):
         """What the network is afterwards, for people: "shared", "rounded"."""
 
 
-def rounded(x: Tensor) -> Tensor:
-    """The nearest whole numbers, with the gradient of the identity (straight-through, arXiv 1308.3432).
+class Unchanged(Form):
+    """Every element is a variable of its own; only what was removed stays zero."""
 
-    Exact: the term that carries the gradient is +0.0, which also turns a level of -0.0 into +0.0.
+    mask: Tensor
+
+    def __init__(self, weight: Tensor, mask: Tensor) -> None:
+        super().__init__()
+        self.latent = nn.Parameter(weight.detach().clone())
+        self.register_buffer("mask", mask.clone())
+
+    def forward(self) -> Tensor:
+        """As it is."""
+        return self.latent.masked_fill(~self.mask, 0)
+
+
+def straight_through(value: Tensor, x: Tensor) -> Tensor:
+    """`value`, with the gradient of `x` (straight-through estimator, arXiv 1308.3432).
+
+    Exact: the term that carries the gradient is +0.0, which also turns -0.0 into +0.0.
     """
-    return x.detach().round() + (x - x.detach())
+    return value.detach() + (x - x.detach())
+
+
+def rounded(x: Tensor) -> Tensor:
+    """The nearest whole numbers, with the gradient of the identity."""
+    return straight_through(x.round(), x)

@@ -74,11 +74,7 @@ class Int8:
 
 
 class GridWeight(Form):
-    """weight = scale[row] * round(clamp(latent / scale[row], -levels, levels)).
-
-    The logarithm of the scale is what is trained: a step of an optimizer then changes every scale by about
-    the same share of itself, and none becomes negative.
-    """
+    """weight = scale[row] * round(clamp(latent / scale[row], -levels, levels))."""
 
     mask: Tensor
 
@@ -87,12 +83,12 @@ class GridWeight(Form):
         self.levels = levels
         latent = weight.detach().masked_fill(~mask, 0)
         self.latent = torch.nn.Parameter(latent.clone())
-        self.log_scale = torch.nn.Parameter(best_scales(latent.flatten(1), levels).log())
+        self.scale = Scale(best_scales(latent.flatten(1), levels))
         self.register_buffer("mask", mask.clone())
 
     def forward(self) -> Tensor:
         """The weight on its grid."""
-        scale = self.log_scale.exp().reshape(-1, *[1] * (self.latent.dim() - 1))
+        scale = self.scale().reshape(-1, *[1] * (self.latent.dim() - 1))
         level = rounded((self.latent / scale).clamp(-self.levels, self.levels))
         weight: Tensor = level * scale
         return weight.masked_fill(~self.mask, 0)
@@ -100,11 +96,31 @@ class GridWeight(Form):
     @property
     def scales(self) -> Tensor:
         """(rows,)."""
-        return self.log_scale.detach().exp()
+        scales: Tensor = self.scale().detach()
+        return scales
 
 
-TINY = 1e-20
-"""The least scale: of a row of zeros, whose scale does not matter, as long as it divides."""
+class Scale(torch.nn.Module):
+    """scale = start * exp(growth), with a learned growth that begins at 0.
+
+    So a step of an optimizer changes every scale by about the same share of itself, none becomes negative,
+    and weight decay pulls to the start, not to zero.
+    """
+
+    start: Tensor
+
+    def __init__(self, start: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("start", start)
+        self.growth = torch.nn.Parameter(torch.zeros_like(start))
+
+    def forward(self) -> Tensor:
+        """In the shape of `start`."""
+        return self.start * self.growth.exp()
+
+
+TINY = 1e-12
+"""The least scale: of a row of zeros, whose scale does not matter, as long as one may divide by it twice."""
 
 
 def best_scales(rows: Tensor, levels: int) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from secateur.errors import RecipeError
-from secateur.quantize.form import Form
+from secateur.quantize.form import Form, straight_through
 
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -48,7 +48,8 @@ class HalfWeight(Form):
         self.register_buffer("mask", mask.clone())
 
     def forward(self) -> Tensor:
-        """Rounded; a gradient passes a change of dtype as it is."""
+        """Rounded; the gradient is not, since many are too small for 16 bits."""
         largest = torch.finfo(self.dtype).max
-        half = self.latent.clamp(-largest, largest).to(self.dtype)
-        return half.to(self.latent.dtype).masked_fill(~self.mask, 0)
+        latent = self.latent.clamp(-largest, largest)
+        half = latent.to(self.dtype).to(latent.dtype)
+        return straight_through(half, latent).masked_fill(~self.mask, 0)

@@ -110,8 +110,11 @@ class Recipe:
 
     @classmethod
     def without_pruning(cls, compress: Compression) -> "Recipe":
-        """A recipe that only shares or quantises."""
-        return cls(sparsity=0.0, recovery=Recovery(steps=0), compress=compress)
+        """A recipe that only shares or quantises.
+
+        The networks it is compared with are trained as the compressed one is.
+        """
+        return cls(sparsity=0.0, recovery=replace(compress.recovery, steps=0), compress=compress)
 
     @property
     def steps(self) -> int:

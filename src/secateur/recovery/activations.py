@@ -12,10 +12,12 @@ from secateur.core.task import Calibration
 from secateur.errors import NumericalError
 from secateur.quantize import Int8
 from secateur.quantize.form import rounded
+from secateur.quantize.grid import Scale
 from secateur.quantize.onnx.ranges import LEVELS, RANGES, Histogram
 from secateur.recovery.constraint import Range
 
-LAYERS = (nn.Linear, nn.modules.conv._ConvNd)
+LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+"""What runtimes compute with whole numbers; in the file, all else stays float."""
 
 
 class RoundedInputs:
@@ -25,22 +27,20 @@ class RoundedInputs:
     """
 
     def __init__(self, model: nn.Module, method: Int8, data: Calibration) -> None:
-        layers = {
-            f"{name}.weight".removeprefix("."): module
-            for name, module in model.named_modules()
-            if isinstance(module, LAYERS)
-        }
+        layers = _layers(model)
         device = next(model.parameters()).device
         seen = _observe(model, layers, data, method.batches)
         ends = RANGES[method.ranges]
         self._grids = {name: ActivationGrid(ends(values)).to(device) for name, values in seen.items()}
         self._handles = [
-            layers[name].register_forward_pre_hook(_rounding(grid)) for name, grid in self._grids.items()
+            layer.register_forward_pre_hook(_rounding(self._grids[name]), with_kwargs=True)
+            for layer, name in layers.items()
+            if name in self._grids
         ]
 
     def parameters(self) -> Iterator[nn.Parameter]:
-        """The logarithms of the spacings."""
-        return (grid.log_scale for grid in self._grids.values())
+        """What the spacings are learned by."""
+        return (parameter for grid in self._grids.values() for parameter in grid.parameters())
 
     def ranges(self) -> dict[str, Range]:
         """Weight -> range of what enters its layer."""
@@ -70,37 +70,50 @@ class ActivationGrid(nn.Module):
         super().__init__()
         low, high = ends
         scale = (high - low) / LEVELS or 1.0  # a layer that only ever sees zeros: any scale will do
-        self.log_scale = nn.Parameter(torch.tensor(scale).log())
+        self.scale = Scale(torch.tensor(scale))
         self.register_buffer("zero", torch.tensor(round(-low / scale), dtype=torch.float32))
 
     def forward(self, x: Tensor) -> Tensor:
         """The nearest levels."""
-        scale = self.log_scale.exp()
+        scale: Tensor = self.scale()
         level = rounded((x / scale).clamp(-self.zero, LEVELS - self.zero))
         return level * scale
 
     @property
     def range(self) -> Range:
         """Lowest and highest level."""
-        scale = float(self.log_scale.detach().exp())
+        scale = float(self.scale().detach())
         return -float(self.zero) * scale, (LEVELS - float(self.zero)) * scale
 
 
-def _rounding(grid: ActivationGrid) -> Callable[[nn.Module, tuple[Any, ...]], tuple[Any, ...]]:
-    """A hook that rounds the first input of a layer."""
-    return lambda _, inputs: (grid(inputs[0]), *inputs[1:])
+def _rounding(grid: ActivationGrid) -> Callable[..., tuple[tuple[Any, ...], dict[str, Any]]]:
+    """A hook that rounds the input of a layer, which has only one."""
+    return lambda _, args, kwargs: ((grid(_only(args, kwargs)),), {})
+
+
+def _only(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    """The input, whether it is named or not."""
+    [tensor] = (*args, *kwargs.values())
+    return tensor
+
+
+def _layers(model: nn.Module) -> dict[nn.Module, str]:
+    """Layer -> name of its weight, the same for layers that share one; the file has one range for it."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    layers = (module for module in model.modules() if isinstance(module, LAYERS))
+    return {layer: names[id(layer.weight)] for layer in layers if id(layer.weight) in names}
 
 
 @torch.no_grad()
 def _observe(
-    model: nn.Module, layers: Mapping[str, nn.Module], data: Calibration, batches: int
+    model: nn.Module, layers: Mapping[nn.Module, str], data: Calibration, batches: int
 ) -> dict[str, Histogram]:
     """What enters each layer on a few batches; layers that are never called are left out."""
     seen: dict[str, Histogram] = {}
 
-    def watching(name: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
-        def watch(_: nn.Module, inputs: tuple[Any, ...]) -> None:
-            values = inputs[0].detach().float().cpu()
+    def watching(name: str) -> Callable[..., None]:
+        def watch(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            values = _only(args, kwargs).detach().float().cpu()
             if not bool(torch.isfinite(values).all()):
                 raise NumericalError(
                     f"What enters the layer of {name} holds NaN or infinity on a calibration batch. Expected "
@@ -110,7 +123,9 @@ def _observe(
 
         return watch
 
-    handles = [layer.register_forward_pre_hook(watching(name)) for name, layer in layers.items()]
+    handles = [
+        layer.register_forward_pre_hook(watching(name), with_kwargs=True) for layer, name in layers.items()
+    ]
     try:
         with evaluation_mode(model):
             for batch in islice(data.batches(), batches):

@@ -16,7 +16,7 @@ from secateur.core.task import Calibration
 from secateur.errors import RecipeError
 from secateur.graph.weights import prunable
 from secateur.quantize import Int8
-from secateur.quantize.form import Form
+from secateur.quantize.form import Form, Unchanged
 from secateur.recipe import Recipe
 from secateur.recovery.activations import RoundedInputs
 from secateur.recovery.constraint import Constraint, Free, Grids
@@ -34,10 +34,12 @@ class Coarse(Free):
         super().__init__(model)
         assert recipe.compress is not None, "only a recipe that compresses comes here"
         method = recipe.compress.method
-        self._weights = prunable(model, skip=recipe.compress.skip)
+        coarser = prunable(model, skip=recipe.compress.skip)
+        self._weights = prunable(model)
         self.masks = Masks({name: weight.detach() != 0 for name, weight in self._weights.items()})
         self._forms: dict[str, Form] = {
-            name: method(weight, self.masks.tensors[name]) for name, weight in self._weights.items()
+            name: (method if name in coarser else Unchanged)(weight, self.masks.tensors[name])
+            for name, weight in self._weights.items()
         }
         self._values: dict[str, Tensor] = {}
         self._put()

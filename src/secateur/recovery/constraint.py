@@ -30,6 +30,13 @@ class Grids:
     scales: Mapping[str, Tensor] = field(default_factory=dict)
     ranges: Mapping[str, Range] = field(default_factory=dict)
 
+    def renamed(self, names: Mapping[str, str]) -> "Grids":
+        """The same by other names; what has none is left out."""
+        return Grids(
+            {names[name]: scale for name, scale in self.scales.items() if name in names},
+            {names[name]: ends for name, ends in self.ranges.items() if name in names},
+        )
+
 
 class Constraint(Protocol):
     """Asked around every optimizer step."""

@@ -1,5 +1,6 @@
 """With which inputs does a task call its network? Only the task knows what a batch is, so it is watched."""
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,11 @@ def seen_inputs(model: nn.Module, task: Task, count: int, seed: int) -> list[Inp
         TaskError: the task's loss does not call the network itself.
     """
     seen: list[Inputs] = []
+    signature = inspect.signature(model.forward)
 
     def watch(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        leaves = torch.utils._pytree.tree_leaves((args, kwargs))
+        # In the order of the signature, which is that of the file, however the task names its arguments.
+        leaves = torch.utils._pytree.tree_leaves(dict(signature.bind(*args, **kwargs).arguments))
         seen.append(tuple(x.detach().cpu().numpy() for x in leaves if isinstance(x, Tensor)))
 
     batches = Batches(task, seed)

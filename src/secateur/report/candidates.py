@@ -14,7 +14,7 @@ from secateur.compressed import Inputs, compressed_graph
 from secateur.core.masks import Masks
 from secateur.core.task import Metric, Task
 from secateur.export import max_abs_diff, save_state, write_graph
-from secateur.graph.trace import trace, with_weights_of
+from secateur.graph.trace import names_in_graph, trace, with_weights_of
 from secateur.in_runtime import in_runtime
 from secateur.recipe import Recipe
 from secateur.recovery.judge import evaluated
@@ -82,10 +82,12 @@ def compressed(
     calibration: Sequence[Inputs],
 ) -> Candidate:
     """A shared or quantised stage as a `.sct`; its metric is that of the file, run in ONNX Runtime."""
-    model, grids = trained.model, trained.training.grids
+    model = trained.model
     assert recipe.compress is not None, "only a recipe that compresses has such a stage"
+    graph = with_weights_of(original.graph, model)
+    grids = trained.training.grids.renamed(names_in_graph(graph, model))
     graph = compressed_graph(
-        with_weights_of(original.graph, model),
+        graph,
         model,
         recipe.compress,
         scales=grids.scales,

@@ -1,0 +1,66 @@
+"""What is left of an exported graph when everything that is already known has been computed?"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import onnx
+    import onnx_ir
+
+
+def plain(model: "onnx.ModelProto") -> "onnx_ir.Model":
+    """A copy without the exporter's detours; its parameters are those of `model`, untouched, by name.
+
+    `torch.onnx.export(optimize=False)` computes biases of zeros, axes and shapes with dozens of nodes, any
+    of which between two layers keeps ONNX Runtime from joining them in int8. Nodes that read a parameter
+    stay (a transposed copy would lose the parameter's name), but for those that ask for its shape.
+    """
+    import onnx_ir
+    from onnx_ir.passes import common
+    from onnxscript.optimizer import fold_constants
+
+    graph = onnx_ir.from_proto(model)
+    parameters = set(graph.graph.initializers.values())
+
+    def known(node: onnx_ir.Node) -> bool | None:
+        """Fold it? None leaves the decision to onnxscript."""
+        return None if node.op_type == "Shape" or parameters.isdisjoint(node.inputs) else False
+
+    common.ShapeInferencePass()(graph)
+    fold_constants(graph, should_fold=known)
+    _write_out_shapes_(graph.graph)
+    for clean in (
+        common.IdentityEliminationPass(),
+        common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+        common.RemoveUnusedNodesPass(),
+        common.RemoveUnusedOpsetsPass(),
+        common.ClearMetadataAndDocStringPass(),
+    ):
+        clean(graph)
+    _name_nodes_(graph.graph)
+    return graph
+
+
+def _write_out_shapes_(graph: "onnx_ir.Graph") -> None:
+    """Reshape to a constant shape with -1 for the one size that is free, mostly the batch.
+
+    The exporter computes it from the shape of an input, which takes as long as a small layer.
+    """
+    import onnx_ir
+
+    for node in graph:
+        sizes = list(node.outputs[0].shape or ()) if node.op_type == "Reshape" else []
+        fixed = [size if isinstance(size, int) else -1 for size in sizes]
+        if fixed.count(-1) == 1 and 0 not in fixed:
+            shape = onnx_ir.Value(
+                name=f"{node.outputs[0].name}.shape", const_value=onnx_ir.tensor(np.array(fixed, np.int64))
+            )
+            graph.register_initializer(shape)
+            node.replace_input_with(1, shape)
+
+
+def _name_nodes_(graph: "onnx_ir.Graph") -> None:
+    """Give each node a name of its own, by which ONNX Runtime's quantizer is told about it."""
+    for index, node in enumerate(graph):
+        node.name = f"{node.op_type}_{index}"

@@ -1,0 +1,58 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from tiny import Tiny
+
+from secateur import Codebook, Compression, Recipe, Recovery, WeightOnly, stages
+from secateur.recovery.progress import Silent
+from secateur.stages import Stage
+
+QUICK = Recovery(steps=6, evaluate_every=3, batchnorm_batches=2)
+RECIPE = Recipe(
+    sparsity=0.5, recovery=QUICK, compress=Compression(WeightOnly(4), recovery=replace(QUICK, steps=4))
+)
+
+
+@pytest.fixture(scope="module")
+def task() -> Tiny:
+    return Tiny()
+
+
+def steps(stage: Stage | None) -> int:
+    assert stage is not None
+    return stage.recipe.recovery.steps
+
+
+def test_what_it_is_compared_with_is_trained_for_the_steps_of_all_stages(task: Tiny) -> None:
+    assert steps(stages.pruned(task, RECIPE)) == 6
+    assert steps(stages.compressed(RECIPE, task.model)) == 4
+    assert steps(stages.dense_control(task, RECIPE)) == 10
+    assert steps(stages.small_dense_baseline(task, RECIPE, 2000, seed=0)) == 10 + Tiny.training_steps
+
+
+def test_the_untrained_stage_is_the_same_without_a_step() -> None:
+    trained = stages.compressed(RECIPE, Tiny().model)
+    untrained = stages.untrained(trained, "quantised")
+    assert (untrained.name, steps(untrained)) == ("quantised", 0)
+    assert untrained.hold is trained.hold
+    assert untrained.recipe.compress == trained.recipe.compress
+
+
+@pytest.mark.parametrize("method", [WeightOnly(4), Codebook()])
+def test_a_finished_stage_is_read_with_its_masks_and_grids(
+    task: Tiny, tmp_path: Path, method: WeightOnly | Codebook
+) -> None:
+    recipe = replace(RECIPE, compress=Compression(method, recovery=QUICK))
+    stage = stages.compressed(recipe, task.model)
+    first, again = (stages.run(stage, task, 0, tmp_path, Silent()) for _ in range(2))
+    assert [path.name for path in tmp_path.iterdir()] == ["compressed.pt"]
+    assert again.seconds == first.seconds
+    assert again.training.masks.hash() == first.training.masks.hash()
+    assert again.training.history == first.training.history
+    assert set(again.training.grids.scales) == set(first.training.grids.scales)
+    for name, scale in first.training.grids.scales.items():
+        assert torch.equal(again.training.grids.scales[name], scale)
+    for name, tensor in first.model.state_dict().items():
+        assert torch.equal(again.model.state_dict()[name], tensor)
