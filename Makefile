@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format picture docs clean
+.PHONY: demo test check format picture docs fuzz clean
 
 demo: $(READY)
 	$(BIN)/secateur demo --out demo-run --overwrite
@@ -43,3 +43,13 @@ picture: $(READY)
 docs: $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	$(BIN)/mkdocs build --strict
+
+FUZZ_SECONDS ?= 60
+# libFuzzer on the C decoder; needs clang with its runtime. What it finds stays in build/fuzz.
+fuzz: $(READY)
+	mkdir -p build/fuzz/found
+	$(BIN)/python tests/artifact/fuzz/seeds.py build/fuzz/seeds
+	clang -std=c99 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Isrc/secateur/artifact/c \
+		src/secateur/artifact/c/sct_decode.c tests/artifact/fuzz/fuzz_decode.c -o build/fuzz/fuzz_decode
+	build/fuzz/fuzz_decode -max_total_time=$(FUZZ_SECONDS) -timeout=5 -max_len=8192 \
+		-artifact_prefix=build/fuzz/ build/fuzz/found build/fuzz/seeds

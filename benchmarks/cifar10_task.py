@@ -24,7 +24,7 @@ STD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
 
 
 class Bfloat16(nn.Module):
-    """A network whose convolutions run in bfloat16; its weights, and what it answers, stay float32."""
+    """A network that trains in bfloat16; its weights, what it answers, and evaluation stay float32."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Bfloat16(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of images."""
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.training):
             logits: Tensor = self.net(x)
         return logits.float()
 

@@ -39,10 +39,10 @@ def main() -> None:
 def words(options: Options) -> str:
     weights = f"{count(options):,}"
     return (
-        f"Tensors of {weights} random weights, {len(options.seeds)} seeds: the mean, and the lowest and the "
-        f"highest. Processor time of one call, the median of {CALLS} (Python: {PYTHON_CALLS}), so that other "
-        f"work on the machine is not counted. The output's memory is there before. `cc -std=c99 "
-        f"{' '.join(FLAGS)}`. Sparse: 90 % zeros. Bytes are those of the streams."
+        f"Tensors of {weights} random weights; sparse: 90 % zeros. The mean over the seeds, and the lowest "
+        f"and the highest; of each, the median of {CALLS} calls (Python: {PYTHON_CALLS}). Processor time, so "
+        f"that other work on the machine is not counted; the output's memory is there before. Bytes are "
+        f"those of the streams. C: `cc -std=c99 {' '.join(FLAGS)}`."
     )
 
 

@@ -98,6 +98,10 @@ def file_of(run: secateur.Result) -> Path:
     return run.folder / "model.sct"
 
 
+def work_of(run: secateur.Result) -> Path:
+    return file_of(run).parent / "work"
+
+
 def test_the_report_shows_every_step_with_bytes_and_value(task: Sine, run: secateur.Result) -> None:
     report = run.report
     info = info_of(report)
@@ -160,6 +164,10 @@ def test_the_reported_value_is_that_of_the_file_not_of_the_network_in_training(
     with torch.no_grad():
         assert task.evaluate(in_file).value == compressed_of(run.report)["value"]
         assert task.evaluate(run.model).value != compressed_of(run.report)["value"]
+        pruned = copy.deepcopy(task.model)
+        pruned.load_state_dict(torch.load(work_of(run) / "pruned.pt", weights_only=True)["model"])
+        drop = task.validate(in_file).value - task.validate(pruned).value
+        assert info_of(run.report)["drop"] == drop
 
 
 @pytest.mark.parametrize("name", METHODS)

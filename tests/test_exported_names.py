@@ -9,8 +9,9 @@ import secateur
 def test_names() -> None:
     assert " ".join(secateur.__all__) == (
         "CURVE Blocks Calibration Codebook Compression Distillation Elements ErdosRenyi GlobalRank Gradual "
-        "Half Int8 Iterative Magnitude Masks Metric Network NofM OneShot Pruner Random Recipe Recovery Result "
-        "SecateurError Task Taylor Uniform Wanda WeightOnly __version__ compress find_masks load prune save"
+        "Half Int8 Iterative Magnitude Masks Metric Network NofM OneShot Pruner Random Recipe Recovery "
+        "Result SecateurError Task Taylor Uniform Wanda WeightOnly __version__ compress find_masks load "
+        "prune save"
     )
 
 

@@ -79,7 +79,7 @@ def test_everything_is_measured_and_written(task: Tiny, tmp_path: Path) -> None:
     x = task.x[:7]
     assert np.allclose(network(x.numpy()), result.model(x).detach().numpy(), atol=1e-5)
     stored = {entry.name: entry for entry in inspect(tmp_path / "run" / "model.sct").entries}
-    assert stored["5.weight"].encoding == "bitmask"
+    assert stored["5.weight"].encoding == "mask, planes"
     assert read(tmp_path / "run" / "model.sct").metadata["recipe"]["sparsity"] == 0.8
 
 

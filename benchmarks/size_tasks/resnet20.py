@@ -12,7 +12,7 @@ RESNET_20 = Subject(
     dense=None,
     pruning=Recipe(
         sparsity=0.8,
-        # The rate is high until everything is gone: 2 to 5 points are lost on the way, and come back as it falls.
+        # The rate is high until everything is gone: 2 to 5 points are lost on the way, and come back later.
         schedule=Gradual(end=0.4),
         recovery=Recovery(
             steps=7000,

@@ -73,7 +73,7 @@ SPOKEN_GRU = Subject(
         sparsity=0.9,
         schedule=Gradual(end=0.5),
         recovery=Recovery(
-            steps=2000, learning_rate=4e-3, evaluate_every=100, distillation=Distillation(weight=0)
+            steps=2000, learning_rate=4e-3, evaluate_every=100, distillation=Distillation(weight=0.0)
         ),
     ),
 )
@@ -88,12 +88,12 @@ SPOKEN_DS_CNN = Subject(
     ),
     pruning=Recipe(
         sparsity=0.9,
-        schedule=Gradual(end=0.5),
+        schedule=Gradual(end=0.4),
         recovery=Recovery(
-            steps=1200,
+            steps=800,
             learning_rate=2e-3,
             evaluate_every=100,
-            distillation=Distillation(weight=0.5, temperature=1.0),
+            distillation=Distillation(weight=0.9, temperature=4.0),
         ),
     ),
 )

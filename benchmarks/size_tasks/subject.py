@@ -18,7 +18,10 @@ class SizeTask(Protocol):
     """A task of the library whose network can be replaced by the one that was trained for a seed."""
 
     model: nn.Module
-    example_inputs: tuple[Tensor, ...]
+
+    @property
+    def example_inputs(self) -> tuple[Tensor, ...]:
+        """Of one forward call."""
 
     def batches(self) -> Iterator[Batch]:
         """One epoch."""
@@ -108,6 +111,9 @@ def _fitting(recipe: Recipe, options: Options) -> Recipe:
     """A few steps where the options say quick."""
     if not options.quick:
         return recipe
-    few = {"steps": 20, "evaluate_every": 10}
-    sharing = recipe.compress and replace(recipe.compress, recovery=replace(recipe.compress.recovery, **few))
-    return replace(recipe, recovery=replace(recipe.recovery, **few), compress=sharing)
+    sharing = recipe.compress and replace(recipe.compress, recovery=_brief(recipe.compress.recovery))
+    return replace(recipe, recovery=_brief(recipe.recovery), compress=sharing)
+
+
+def _brief(recovery: Recovery) -> Recovery:
+    return replace(recovery, steps=20, evaluate_every=10)

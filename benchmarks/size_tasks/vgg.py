@@ -7,7 +7,7 @@ from torch import nn
 
 from secateur import Distillation, Gradual, Recipe, Recovery
 
-DROPOUT = 0.2  # low, since ten epochs are too few to learn by heart
+DROPOUT = 0.2  # low, since six epochs are too few to learn by heart
 
 
 def vgg() -> nn.Module:
@@ -48,20 +48,24 @@ VGG = Subject(
     dense=Dense(
         vgg,
         Recovery(
-            steps=7800,
+            steps=5000,
             learning_rate=2e-3,
-            evaluate_every=780,
+            evaluate_every=1000,
             distillation=Distillation(weight=0),
         ),
     ),
+    # One ranking of all weights by magnitude left the inner convolutions a tenth of theirs, and lost 1.6
+    # points of validation accuracy at 94 %. They are few: they stay, shared, and the others go further.
     pruning=Recipe(
-        sparsity=0.95,
-        schedule=Gradual(end=0.5),
+        sparsity=0.965,
+        skip=("net.0.*", "net.4.*", "net.8.*", "net.11.*"),
+        schedule=Gradual(end=0.4),
         recovery=Recovery(
-            steps=3000,
+            steps=2300,
             learning_rate=1e-3,
-            evaluate_every=250,
-            distillation=Distillation(weight=0.5, temperature=4.0),
+            evaluate_every=230,
+            distillation=Distillation(weight=0.9, temperature=4.0),
         ),
     ),
+    seeds=1,
 )

@@ -39,8 +39,9 @@ def compressed_graph(
         ExportError: int8 was asked for and nothing in the network can be.
     """
     weights = {id(weight) for weight in prunable(model).values()}
-    every = model.named_parameters(remove_duplicate=False)
+    every = list(model.named_parameters(remove_duplicate=False))
     matrices = {name for name, parameter in every if id(parameter) in weights}
+    held = {id(weight) for weight in prunable(model, skip=options.skip).values()}
     changed = settle_batchnorm_(graph.graph)
     round_(graph.graph, {*model.state_dict(), *changed} - matrices, options.vectors)
     if not isinstance(options.method, Int8):
@@ -51,6 +52,7 @@ def compressed_graph(
         method=options.method.ranges,
         weight_scales={name: scale.cpu().numpy() for name, scale in scales.items()},
         input_ranges=ranges,
+        skip={name for name, parameter in every if id(parameter) in weights - held},
     )
     return onnx_ir.from_proto(proto)
 

@@ -36,7 +36,7 @@ def run_unpack(*words: str | Path) -> Result:
 
 def test_inspect_prints_a_table(path: Path) -> None:
     table = run_inspect(path)
-    for text in ("float32 [3, 4]", "83.33%", "words", inspect(path).sha256, 'recipe: {"sparsity": 0.9}'):
+    for text in ("float32 3x4", "83.33%", "words", inspect(path).sha256, 'recipe: {"sparsity": 0.9}'):
         assert text in table
 
 

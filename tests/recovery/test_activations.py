@@ -83,6 +83,7 @@ def test_the_nearest_of_256_levels_and_zero_exactly(ends: tuple[float, float], v
     assert float((y - x.clamp(low, high)).abs().max()) <= step / 2 + 1e-4 * max(-low, high)
     levels = (y.double() / step).numpy()
     assert np.abs(levels - levels.round()).max() < 1e-3
+    assert low / step == pytest.approx(round(low / step), abs=1e-3)  # the file's zero point is whole
     assert torch.allclose(grid(y), y, rtol=1e-6, atol=0)
 
 

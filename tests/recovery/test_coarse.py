@@ -167,8 +167,8 @@ def test_a_layer_that_is_skipped_keeps_its_precision_and_its_zeros(task: Tiny) -
     recipe = recipe_of(Codebook(bits=2), skip=("5.*",))
     model, result = trained(task, recipe)
     kept = model.get_parameter("5.weight").detach()
-    assert result.masks.hold_exactly(model)
-    assert bool((kept == 0).any())
+    assert set(result.masks.tensors) == {"0.weight", "5.weight"}
+    assert torch.equal(kept == 0, task.model.get_parameter("5.weight") == 0)
     assert len(set(kept[kept != 0].tolist())) > 100
     assert len(set(model.get_parameter("0.weight").flatten().tolist())) == 5
     untrained, _ = trained(task, replace(recipe, recovery=replace(RECOVERY, steps=0)))

@@ -1,4 +1,4 @@
-"""C programs, compiled with the decoder and run."""
+"""The C decoder, called from Python, or compiled into programs that are run."""
 
 import shutil
 import subprocess
@@ -6,6 +6,12 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from secateur.artifact.entries import Stream, TensorEntry
+from secateur.artifact.positions.every import All
+from secateur.artifact.values.plain import Whole
+
+STRICT = ("-O2", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-pedantic", "-Werror")
+TINY_TARGET = "int LLVMFuzzerTestOneInput(const char *data, long size) { return data == 0 && size < 0; }"
 DECODER = Path(str(files("secateur.artifact.c")))
 
 
@@ -27,16 +33,13 @@ def lacks(folder: Path, compiler: str, flags: Sequence[str] = (), runner: Sequen
     for tool in (compiler, *runner[:1]):
         if shutil.which(tool) is None:
             return f"there is no {tool}"
-    source, program = folder / "empty.c", folder / "empty"
-    entry = "int LLVMFuzzerTestOneInput(const char *d, long n) { return d == 0 && n < 0; }"
-    source.write_text(entry if any("fuzzer" in flag for flag in flags) else "int main(void) { return 0; }")
-    made = subprocess.run([compiler, *flags, source, "-o", program], capture_output=True, check=False)
-    if (
-        made.returncode == 0
-        and run([*runner, program, *(["-runs=1"] if "fuzzer" in str(flags) else [])])[0] == 0
-    ):
-        return None
-    return f"{compiler} {' '.join(flags)} makes no program that runs"
+    fuzzer = "fuzzer" in str(flags)
+    (folder / "tiny.c").write_text(TINY_TARGET if fuzzer else "int main(void) { return 0; }")
+    command: list[str | Path] = [compiler, *flags, folder / "tiny.c", "-o", folder / "tiny"]
+    once = ["-runs=1"] if fuzzer else []
+    if run(command)[0] or run([*runner, folder / "tiny", *once])[0]:
+        return f"{compiler} {' '.join(flags)} makes no program that runs"
+    return None
 
 
 def run(command: Sequence[str | Path]) -> tuple[int, str]:
@@ -49,3 +52,9 @@ def run(command: Sequence[str | Path]) -> tuple[int, str]:
         check=False,
     )
     return done.returncode, done.stdout
+
+
+def bytes_of(codec: str, stored: bytes, count: int, nonzero: int) -> tuple[TensorEntry, list[bytes]]:
+    """A tensor of bytes that is this one stream."""
+    streams = (Stream(codec, len(stored)),)
+    return TensorEntry("w", "uint8", (count,), All(), Whole(), nonzero, streams), [stored]

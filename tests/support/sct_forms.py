@@ -2,7 +2,9 @@
 
 import lzma
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from hypothesis import settings
@@ -11,9 +13,11 @@ from hypothesis.extra import numpy as hnp
 
 from secateur.artifact import adaptive, rans
 from secateur.artifact.dtypes import DTYPES, Array, to_words
-from secateur.artifact.entries import Stream, TensorEntry, matrix_shape
+from secateur.artifact.entries import GraphEntry, Stream, TensorEntry, matrix_shape
+from secateur.artifact.header import Header
+from secateur.artifact.layout import assemble
 from secateur.artifact.positions import POSITIONS, Selection
-from secateur.artifact.streams import LZMA
+from secateur.artifact.streams import LZMA, compress_text
 from secateur.artifact.values import VALUES, Stored, Values
 
 fixed = settings(derandomize=True, deadline=None)
@@ -66,6 +70,19 @@ def forms(array: Array, codec: str, scales: Array | None = None) -> Iterator[tup
             for values in (v for other in VALUES.values() for v in other.find(stored)):
                 if (streams := values.encode(stored)) is not None:
                     yield _form(array, selection, values, [*selection.streams, *streams], codec)
+
+
+def file_of(named: Iterable[tuple[str, tuple[TensorEntry, list[bytes]]]], metadata: dict[str, Any]) -> bytes:
+    """A file with a graph that is none, and tensors in these forms."""
+    graph = b"not really a graph " * 5
+    codec, stored = compress_text(graph)
+    entries, streams = [], [stored]
+    for name, (entry, parts) in named:
+        entries.append(replace(entry, name=name))
+        streams += parts
+    return assemble(
+        Header(GraphEntry(Stream(codec, len(stored)), len(graph)), tuple(entries), metadata), streams
+    )
 
 
 def _form(

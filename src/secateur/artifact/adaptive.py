@@ -12,6 +12,8 @@ import struct
 from collections.abc import Iterator
 from math import lgamma, log
 
+import numpy as np
+
 from secateur.artifact.frequencies import SLOTS, Integers
 from secateur.artifact.scalar import LOW, push
 from secateur.errors import ArtifactError
@@ -24,9 +26,9 @@ HEAD = struct.Struct("<BI")
 
 
 def encode(data: bytes) -> bytes:
-    """The stream for up to `MAX_SYMBOLS` bytes."""
-    depth = max(1, max(data, default=0).bit_length())
-    slots, starts = zip(*_decisions(data, depth), strict=True) if data else ((), ())
+    """The stream for at least one byte, and up to `MAX_SYMBOLS` of them."""
+    depth = max(1, max(data).bit_length())
+    slots, starts = zip(*_decisions(data, depth), strict=True)
     (state,), words = push(slots, starts, 1)
     return HEAD.pack(depth, state) + struct.pack(f"<{len(words)}H", *words)
 
@@ -40,7 +42,7 @@ def decode(stored: bytes, size: int) -> bytes:
     depth, state = HEAD.unpack_from(stored)
     if not 1 <= depth <= 8 or state < LOW:
         raise ArtifactError(f"its data begins with a depth of {depth} and a state of {state:,}.")
-    words = iter(struct.unpack_from(f"<{(len(stored) - HEAD.size) // 2}H", stored, HEAD.size))
+    words = iter(np.frombuffer(stored, "<u2", offset=HEAD.size).astype(np.uint16).data)
     try:
         symbols, state = _pop(state, words, depth, size)
     except StopIteration:
@@ -51,8 +53,8 @@ def decode(stored: bytes, size: int) -> bytes:
 
 
 def cost(counts: Integers) -> float:
-    """About how many bytes a stream takes for symbols with these counts, in whichever order."""
-    depth = max(1, int(counts.nonzero()[0].max(initial=0)).bit_length())
+    """About how many bytes a stream takes for symbols with these counts, which are not all 0."""
+    depth = max(1, int(counts.nonzero()[0][-1]).bit_length())
     seen = counts[: 1 << depth]
     nats = 0.0
     while len(seen) > 1:

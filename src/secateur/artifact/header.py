@@ -105,8 +105,9 @@ def _row(entry: TensorEntry) -> list[Any]:
 
 def _made(what: str, row: str | list[Any], table: Mapping[str, type[Any]]) -> Any:
     """What a name, or a list of a name and fields, stands for."""
-    name, *given = row if isinstance(row, list) and row else [row]
-    known(what, str(name), table)
+    first, *given = row if isinstance(row, list) and row else [row]
+    name = str(first)
+    known(what, name, table)
     needed = fields(table[name])
     types: list[Any] = [field.type for field in needed]
     if given or any(field.default is MISSING for field in needed):

@@ -18,13 +18,10 @@ from secateur.artifact import version1
 from secateur.artifact.checks import about
 from secateur.artifact.entries import GraphEntry, Stream, TensorEntry
 from secateur.artifact.header import Header, from_json, to_json
+from secateur.artifact.prefix import HASH_AT, MAGIC, PREFIX, VERSION, check_prefix
 from secateur.artifact.streams import decompress, deflate
 from secateur.errors import ArtifactError
 
-MAGIC = b"\x89SCT\r\n\x1a\n"  # not text, and changed by whatever rewrites line ends
-VERSION = 2
-PREFIX = struct.Struct("<8sHHIIQ32s")  # magic, version, flags, header stored, size, file, SHA-256
-HASH_AT = PREFIX.size - 32
 ALTERED = "do not match their checksum: the file was altered. Copy or download it again."
 MAX_HEADER = 1 << 22
 FREE_DENSE, DENSE_RATIO = 1 << 26, 1000
@@ -131,37 +128,16 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         raise ArtifactError(f"{error.strerror}. Check the path and its permissions.") from error
 
 
-def check_prefix(prefix: bytes, size: int) -> None:
-    """Refuse a foreign file, a newer version, and a file of the wrong length."""
-    if prefix[: len(MAGIC)] != MAGIC[: len(prefix)] or not prefix:
-        start = f"starts with {prefix[:8]!r}" if prefix else "is empty"
-        raise ArtifactError(f"it is not a .sct file: it {start}. Expected a file that secateur wrote.")
-    if len(prefix) < PREFIX.size:
-        raise ArtifactError(f"it is truncated to {size} bytes. Copy or download it again.")
-    _, version, flags, *_, declared, _ = PREFIX.unpack(prefix)
-    if not 1 <= version <= VERSION or flags:
-        raise ArtifactError(
-            f"it has format version {version} (flags {flags}), written by a newer secateur than this "
-            f"one, which reads versions up to {VERSION}. Update with: pip install --upgrade secateur."
-        )
-    if size != declared:
-        state = "truncated" if size < declared else "followed by bytes that are not its own"
-        raise ArtifactError(f"it is {state}: {size:,} bytes, not {declared:,}. Copy or download it again.")
-
-
 def _layout(data: bytes) -> Layout:
     _, version, _, stored, size, declared, _ = PREFIX.unpack_from(data)
     start = PREFIX.size + stored
     with about("header"):
-        Stream("deflate", stored).check(size)
-        if size > MAX_HEADER:
-            raise ArtifactError(f"it has {size:,} bytes; at most {MAX_HEADER:,} are read.")
-        text = decompress("deflate", data[PREFIX.size : start], size)
+        text = _header_text(data[PREFIX.size : start], size)
         if version == 1:
             header, checksums = version1.from_json(text)
         else:
             header = from_json(text)
-            checksums = _checksums(data[start:], len(header.streams))
+            checksums = _checksums(data, start, len(header.streams))
             start += 4 * len(checksums)
     if header.dense_bytes > FREE_DENSE + DENSE_RATIO * declared:
         raise ArtifactError(
@@ -173,10 +149,17 @@ def _layout(data: bytes) -> Layout:
     return layout
 
 
-def _checksums(data: bytes, count: int) -> list[int]:
-    if len(data) < 4 * count:
+def _header_text(stored: bytes, size: int) -> bytes:
+    Stream("deflate", len(stored)).check(size)
+    if size > MAX_HEADER:
+        raise ArtifactError(f"it has {size:,} bytes; at most {MAX_HEADER:,} are read.")
+    return decompress("deflate", stored, size)
+
+
+def _checksums(data: bytes, at: int, count: int) -> list[int]:
+    if len(data) < at + 4 * count:
         raise ArtifactError(f"behind it is no room for {count:,} checksums.")
-    return list(struct.unpack_from(f"<{count}I", data))
+    return list(struct.unpack_from(f"<{count}I", data, at))
 
 
 def _altered_part(data: bytes) -> str:

@@ -103,7 +103,7 @@ def _pop_all(states: Integers, words: Integers, shares: Shares, size: int) -> tu
         return bytes([shares.top]) * size, states, 0
     if len(states) >= WIDE:
         return _pop_wide(states, words, shares, size)
-    symbols, last, used = pop(states.tolist(), words.tolist(), shares, size)
+    symbols, last, used = pop(states.tolist(), words.astype(np.uint16).data, shares, size)
     return symbols, np.array(last), used
 
 

@@ -20,6 +20,8 @@ stream of one symbol may stand for any number; the size of all tensors together 
 LZMA = [{"id": lzma.FILTER_LZMA1, "dict_size": 1 << 20, "lc": 0, "lp": 0, "pb": 0}]
 WORTH = 0.9
 """Repeats have to save a tenth: deflate and lzma are slower, and small readers do not know them."""
+PLAIN = 0.99
+"""Entropy coding has to save a hundredth: a raw stream needs no decoding, and can be mapped into memory."""
 LOOK = 1 << 18  # deflate looks for repeats in so many bytes first; if there are none, not in the rest
 
 Coded = tuple[str, bytes]
@@ -28,20 +30,30 @@ Coded = tuple[str, bytes]
 
 def compress(data: bytes) -> Coded:
     """`data` in few bytes: entropy-coded, or where it repeats itself, by a compressor that sees it."""
-    coded = _entropy_coded(data)
+    coded = entropy_coded(data)
     look = data[:LOOK]
     if len(_deflate(look)) * len(data) >= WORTH * len(coded[1]) * len(look):
         return coded
-    tried = {"deflate": _deflate(data), "lzma": _lzma(data)}
-    small = [item for item in tried.items() if _credible(*item, len(data))]
-    best = min(small, key=_size, default=coded)
+    best = min(_repeats(data), key=_size, default=coded)
     return best if _size(best) < WORTH * _size(coded) else coded
 
 
 def compress_text(data: bytes) -> Coded:
     """The same for a graph, which is full of repeats: whichever of raw, deflate and lzma is smallest."""
-    tried = {"raw": data, "deflate": deflate(data), "lzma": _lzma(data)}
-    return min((item for item in tried.items() if _credible(*item, len(data))), key=_size)
+    return min([("raw", data), *_repeats(data)], key=_size)
+
+
+def entropy_coded(data: bytes) -> Coded:
+    """`data` in rans or adaptive, whichever is smaller, or in raw: codecs that every reader knows."""
+    counts = histogram(data)
+    costs = estimates(counts)
+    for codec in sorted(costs, key=lambda codec: costs[codec]):
+        if costs[codec] > PLAIN * len(data):
+            break
+        stored = ENCODERS[codec](data)
+        if len(stored) < len(data) and _believed(codec, len(stored), counts):
+            return codec, stored
+    return "raw", data
 
 
 def estimates(counts: Integers) -> dict[str, float]:
@@ -50,9 +62,9 @@ def estimates(counts: Integers) -> dict[str, float]:
     costs = {"raw": float(total)}
     if total:
         costs["rans"] = rans.cost(counts)
-    if total and total <= adaptive.MAX_SYMBOLS:
+    if 0 < total <= adaptive.MAX_SYMBOLS:
         costs["adaptive"] = adaptive.cost(counts)
-    return costs
+    return {codec: cost for codec, cost in costs.items() if _believed(codec, cost, counts)}
 
 
 def decompress(codec: str, stored: bytes, size: int) -> bytes:
@@ -71,20 +83,15 @@ def deflate(data: bytes) -> bytes:
     return min((_deflate(data, s) for s in (zlib.Z_HUFFMAN_ONLY, zlib.Z_DEFAULT_STRATEGY)), key=len)
 
 
-def _entropy_coded(data: bytes) -> Coded:
-    counts = histogram(data)
-    costs = estimates(counts)
-    for codec in sorted(costs, key=lambda codec: costs[codec]):
-        stored = ENCODERS[codec](data)
-        constant = codec == "rans" and counts.max() == len(data)
-        if len(stored) < len(data) and (constant or _credible(codec, stored, len(data))):
-            return codec, stored
-    return "raw", data
+def _believed(codec: str, stored: float, counts: Integers) -> bool:
+    """Whether a reader believes that so many bytes stand for bytes with these counts."""
+    constant = codec == "rans" and counts.max() == counts.sum()
+    return constant or bool(counts.sum() <= MAX_RATIO.get(codec, rans.MAX_RATIO) * stored)
 
 
-def _credible(codec: str, stored: bytes, size: int) -> bool:
-    """Whether a reader believes it."""
-    return size <= MAX_RATIO.get(codec, rans.MAX_RATIO) * len(stored)
+def _repeats(data: bytes) -> list[Coded]:
+    tried = {"deflate": deflate(data), "lzma": _lzma(data)}
+    return [item for item in tried.items() if len(data) <= MAX_RATIO[item[0]] * len(item[1])]
 
 
 def _size(coded: Coded) -> int:

@@ -58,9 +58,9 @@ def table(found: "Inspection") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(box=SIMPLE, show_footer=True)
-    grid.add_column("tensor", "all tensors", overflow="fold")
-    grid.add_column("shape", f"{found.count:,} elements", no_wrap=True)
+    grid = Table(box=SIMPLE, show_footer=True, collapse_padding=True)
+    grid.add_column("tensor", "all tensors", overflow="fold", min_width=12)
+    grid.add_column("shape", f"{found.count:,} elements")
     grid.add_column("encoding")
     for head, foot in [
         ("sparsity", f"{found.sparsity:.2%}"),
@@ -70,7 +70,7 @@ def table(found: "Inspection") -> "Table":
         grid.add_column(head, foot, justify="right", no_wrap=True)
     for e in found.entries:
         name = Text(printable(e.name))  # as Text, brackets in a name are no markup
-        shape = Text(f"{e.dtype} {list(e.shape)}")
+        shape = Text(f"{e.dtype} {'x'.join(map(str, e.shape))}")
         sizes = (f"{e.stored_bytes:,}", f"{e.dense_bytes:,}")
         grid.add_row(name, shape, e.encoding, f"{e.sparsity:.2%}", *sizes)
     return grid

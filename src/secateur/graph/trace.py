@@ -14,10 +14,13 @@ from torch import Tensor, nn
 
 from secateur.core.modes import evaluation_mode
 from secateur.errors import ExportError
+from secateur.graph.plain import plain
 
 
 def trace(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> onnx_ir.Model:
     """Export with `torch.onnx.export(dynamo=True, optimize=False)`, which keeps every parameter's name.
+
+    What the exporter computes though it is known already is computed here, see `secateur.graph.plain`.
 
     The first axis of the inputs stays free where the network allows any batch size; where it does not,
     the graph has the batch size of the example.
@@ -117,7 +120,7 @@ def _export(model: nn.Module, inputs: tuple[Tensor, ...], dynamic: Any) -> onnx_
             model, inputs, dynamo=True, optimize=False, verbose=False, dynamic_shapes=dynamic
         )
     assert program is not None, "torch.onnx.export(dynamo=True) without a file answers a program"
-    return program.model
+    return plain(onnx_ir.to_proto(program.model))
 
 
 @contextlib.contextmanager

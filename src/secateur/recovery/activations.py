@@ -1,6 +1,6 @@
 """How are activations rounded while a network is trained for an integer runtime?"""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -23,11 +23,14 @@ LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 class RoundedInputs:
     """Rounds what enters every linear and convolutional layer to 256 levels, whose spacing is learned.
 
-    The ranges start from a few training batches (learned step size, arXiv 1902.08153).
+    The ranges start from a few training batches (learned step size, arXiv 1902.08153). Layers of weights
+    that are not in `only` stay as they are.
     """
 
-    def __init__(self, model: nn.Module, method: Int8, data: Calibration) -> None:
-        layers = _layers(model)
+    def __init__(
+        self, model: nn.Module, method: Int8, data: Calibration, only: Collection[str] | None = None
+    ) -> None:
+        layers = {layer: name for layer, name in _layers(model).items() if only is None or name in only}
         device = next(model.parameters()).device
         seen = _observe(model, layers, data, method.batches)
         ends = RANGES[method.ranges]
@@ -87,14 +90,15 @@ class ActivationGrid(nn.Module):
 
 
 def _rounding(grid: ActivationGrid) -> Callable[..., tuple[tuple[Any, ...], dict[str, Any]]]:
-    """A hook that rounds the input of a layer, which has only one."""
-    return lambda _, args, kwargs: ((grid(_only(args, kwargs)),), {})
+    """A hook that rounds the first input of a layer, whether it is named or not."""
 
+    def hook(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if args:
+            return (grid(args[0]), *args[1:]), kwargs
+        name, x = next(iter(kwargs.items()))
+        return args, {**kwargs, name: grid(x)}
 
-def _only(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-    """The input, whether it is named or not."""
-    [tensor] = (*args, *kwargs.values())
-    return tensor
+    return hook
 
 
 def _layers(model: nn.Module) -> dict[nn.Module, str]:
@@ -113,7 +117,7 @@ def _observe(
 
     def watching(name: str) -> Callable[..., None]:
         def watch(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            values = _only(args, kwargs).detach().float().cpu()
+            values = (*args, *kwargs.values())[0].detach().float().cpu()
             if not bool(torch.isfinite(values).all()):
                 raise NumericalError(
                     f"What enters the layer of {name} holds NaN or infinity on a calibration batch. Expected "

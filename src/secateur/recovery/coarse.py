@@ -43,7 +43,7 @@ class Coarse(Free):
         }
         self._values: dict[str, Tensor] = {}
         self._put()
-        self._inputs = RoundedInputs(model, method, data) if isinstance(method, Int8) else None
+        self._inputs = RoundedInputs(model, method, data, coarser) if isinstance(method, Int8) else None
         if not self.parameters():
             raise RecipeError("Nothing is left to train: every parameter of the network is frozen.")
 

@@ -20,7 +20,7 @@
 #define MOST_STREAMS 12
 #define MOST_BYTES ((size_t)1 << 20) /* of a tensor: more would only take longer */
 
-unsigned long fuzz_results[SCT_DAMAGED + 1]; /* how often each came: a fuzzer that is only refused finds nothing */
+unsigned long fuzz_results[SCT_DAMAGED + 1]; /* how often each came: where all are refused, nothing is tried */
 
 typedef struct {
     const uint8_t *next, *end;

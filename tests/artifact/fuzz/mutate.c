@@ -76,7 +76,8 @@ int main(int count, char **arguments)
         for (size_t n = runs < files ? 0 : 1 + below(4); n && s.size; n--) alter(&s);
         LLVMFuzzerTestOneInput(s.bytes, s.size);
     }
-    printf("%lu runs: ok %lu, description %lu, room %lu, unsupported %lu, damaged %lu\n", runs, fuzz_results[0],
-           fuzz_results[1], fuzz_results[2], fuzz_results[3], fuzz_results[4]);
+    const unsigned long *n = fuzz_results;
+    printf("%lu runs: ok %lu, description %lu, room %lu, unsupported %lu, damaged %lu\n", runs, n[0], n[1],
+           n[2], n[3], n[4]);
     return 0;
 }

@@ -37,7 +37,7 @@ def tensors() -> list[tuple[Array, Array | None]]:
     rng = np.random.default_rng(0)
     levels = rng.integers(-3, 4, (8, 16)) * (rng.random((8, 16)) < 0.3)
     scales = np.arange(1, 9, dtype=np.float32) / 8
-    far = np.zeros(4096, np.int8)  # a gap that takes 32 bits more
+    far = np.zeros(5000, np.int8)  # a gap that takes 32 bits more
     far[:1029] = far[-1] = 1
     return [
         ((levels.astype(np.float32) + 0) * scales[:, None], scales),

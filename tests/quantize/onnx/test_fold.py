@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from secateur.graph.plain import plain
 from secateur.graph.trace import trace
 from secateur.quantize.onnx.fold import fold_batchnorm_
-from secateur.quantize.onnx.plain import plain
 
 
 def with_statistics(model: nn.Module, seed: int = 0) -> nn.Module:

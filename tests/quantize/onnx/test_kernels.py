@@ -2,6 +2,7 @@
 
 import copy
 import time
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,12 @@ from secateur.quantize.onnx import to_int8
 nets = pytest.mark.parametrize("name", NETS)
 
 
+@cache
+def converted(name: str) -> onnx.ModelProto:
+    """One of the networks in int8."""
+    return to_int8(graph(name), batches(NETS[name].shape))
+
+
 def kernels(model: onnx.ModelProto, folder: Path) -> set[str]:
     """The operators that ONNX Runtime makes of the model."""
     options = onnxruntime.SessionOptions()
@@ -29,8 +36,7 @@ def kernels(model: onnx.ModelProto, folder: Path) -> set[str]:
 @nets
 def test_int8_is_close_to_float_and_runs_int8_kernels(name: str, tmp_path: Path) -> None:
     net = NETS[name]
-    model = graph(name)
-    int8 = to_int8(model, batches(net.shape))
+    model, int8 = graph(name), converted(name)
     onnx.checker.check_model(int8, full_check=True)
     for size in (1, 3):
         assert error(model, int8, batches(net.shape, 1, size, seed=1)[0][0]) < 0.03
@@ -42,10 +48,10 @@ def test_int8_is_close_to_float_and_runs_int8_kernels(name: str, tmp_path: Path)
 
 @nets
 def test_removed_weights_are_level_zero(name: str) -> None:
-    net = NETS[name]
-    model = network(name)
-    stored = tensors(to_int8(graph(name), batches(net.shape)))
-    weights = {weight: p for weight, p in model.named_parameters() if f"{weight}_zero_point" in stored}
+    stored = tensors(converted(name))
+    weights = {
+        weight: p for weight, p in network(name).named_parameters() if f"{weight}_zero_point" in stored
+    }
     assert weights
     for weight, parameter in weights.items():
         levels = stored[f"{weight}_quantized"]

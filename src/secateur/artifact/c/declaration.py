@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from secateur.artifact.c.description import CODECS, describe
 from secateur.artifact.checks import about
 from secateur.artifact.entries import TensorEntry
-from secateur.artifact.frequencies import histogram
 from secateur.artifact.layout import disassemble, read_bytes
-from secateur.artifact.streams import ENCODERS, Coded, decompress, estimates
+from secateur.artifact.streams import Coded, decompress, entropy_coded
 from secateur.errors import ArtifactError
 
 BYTES_PER_LINE = 24
@@ -86,18 +85,7 @@ def _readable(codec: str, stored: bytes, size: int | None) -> Coded:
     """The stream as it is, or coded anew for a device."""
     if codec in CODECS or size is None:
         return codec, stored
-    data = decompress(codec, stored, size)
-    tried = [(name, ENCODERS[name](data)) for name in estimates(histogram(data))]
-    return min((coded for coded in tried if _is_read(*coded, size)), key=lambda coded: len(coded[1]))
-
-
-def _is_read(codec: str, stored: bytes, size: int) -> bool:
-    """Readers refuse streams that stand for a great deal more than they are."""
-    try:
-        decompress(codec, stored, size)
-    except ArtifactError:
-        return False
-    return True
+    return entropy_coded(decompress(codec, stored, size))
 
 
 def _array(name: str, data: bytes) -> str:

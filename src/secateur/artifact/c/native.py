@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from secateur.artifact.c.description import CODECS, NARROW, POSITIONS, VALUES, describe
+from secateur.artifact.c.description import CODECS, NARROW, POSITIONS, VALUES, Description, describe
 from secateur.artifact.dtypes import DTYPES, Array
 from secateur.artifact.entries import TensorEntry
+from secateur.artifact.streams import Coded
 from secateur.errors import ArtifactError, SecateurError
 
 WORK = 1 << 15  # bytes, more than sizeof(sct_work)
@@ -63,9 +64,16 @@ class Decoder:
 
     def decode_into(self, out: Array, entry: TensorEntry, stored: Sequence[bytes]) -> Array:
         """The same in memory that is there: `out` has the entry's shape and dtype, row-major."""
-        told = describe(entry)
-        codecs = [CODECS.index(s.codec) if s.codec in CODECS else len(CODECS) for s in entry.streams]
-        streams = [_Stream(codec, data, len(data)) for codec, data in zip(codecs, stored, strict=True)]
+        coded = [(stream.codec, data) for stream, data in zip(entry.streams, stored, strict=True)]
+        message = self.call(out, describe(entry), coded)
+        if message:
+            raise ArtifactError(f"{entry.title}: {message}.")
+        return out
+
+    def call(self, out: Array, told: Description, coded: Sequence[Coded]) -> str | None:
+        """Call `sct_decode` with whatever is told; its message, or None where it decoded the tensor."""
+        numbers = [CODECS.index(codec) if codec in CODECS else len(CODECS) for codec, _ in coded]
+        streams = [_Stream(number, data, len(data)) for number, (_, data) in zip(numbers, coded, strict=True)]
         tensor = _Tensor(
             POSITIONS.index(told.positions),
             told.block,
@@ -76,9 +84,7 @@ class Decoder:
             (_Stream * len(streams))(*streams),
         )
         result = self._library.sct_decode(tensor, out.ctypes.data, out.nbytes, self._work)
-        if result:
-            raise ArtifactError(f"{entry.title}: {self._library.sct_message(result).decode()}.")
-        return out
+        return self._library.sct_message(result).decode() if result else None
 
 
 def build(folder: Path, compiler: str = "cc", flags: Sequence[str] = ("-O2",)) -> Path:

@@ -165,6 +165,7 @@ typedef struct {
     size_t words, part;
 } job;
 
+/* The next stored value belongs to element `at`. */
 static void put(job *j, size_t at)
 {
     const size_t width = j->t->width, flip = j->flip, index = j->book ? next(j->values) : 0;
@@ -176,6 +177,7 @@ static void put(job *j, size_t at)
     else for (size_t b = j->first; b < j->end; b++) to[b ^ flip] = (uint8_t)next(j->values);
 }
 
+/* A bit for each block says whether it is stored; those of a mask are 1 x 1. */
 static void put_blocks(job *j, size_t rows, size_t columns, size_t height, size_t width)
 {
     const size_t blocks = rows / height * (columns / width);
@@ -190,6 +192,7 @@ static void put_blocks(job *j, size_t rows, size_t columns, size_t height, size_
     if (mask) j->values->result = SCT_DAMAGED; /* bits behind the last block */
 }
 
+/* The zeros before each stored element, but for `k` bits in `low`; from 255 on they go on in `far`. */
 static void put_gaps(job *j, const sct_stream *low, const sct_stream *far)
 {
     const size_t count = j->t->count, stored = j->t->stored;
@@ -303,8 +306,9 @@ static int makes_sense(const sct_tensor *t)
     const size_t streams[] = {0, 1, 3, 1, 1, t->narrow ? 2 : w, 2, 2}; /* of positions; of values */
     const int float32 = w == 4 && t->rotated, plain = t->values == SCT_WORDS || t->values == SCT_PLANES;
     if (t->positions > SCT_BLOCKS || t->values > SCT_GRID || t->narrow > SCT_FLOAT16) return 0;
-    if ((w != 1 && w != 2 && w != 4 && w != 8) || t->count > SIZE_MAX / 2 / w) return 0;
+    if (w != 1 && w != 2 && w != 4 && w != 8) return 0;
     if (t->rows * columns != t->count || t->stored != stored[t->positions] || t->stored > t->count) return 0;
+    if (t->positions == SCT_GAPS && t->stored > t->count / 4) return 0;
     if (t->positions == SCT_BLOCKS && (!block[0] || !block[1])) return 0;
     if (t->positions == SCT_BLOCKS && (t->rows % block[0] || columns % block[1])) return 0;
     if (t->narrow && !(float32 && plain)) return 0;

@@ -18,6 +18,8 @@ from secateur.errors import ArtifactError
 
 FULL = 255
 """A high part as large as that, or larger, is continued in 32 bits of the third stream."""
+FEW = 4
+"""One word of four at most: with more, a mask is as small and faster. It bounds what a reader takes, too."""
 FINE = 3
 """Bits by which the high part resolves the mean gap: measured, the least loss from 80 to 99.9 % zeros."""
 
@@ -27,7 +29,9 @@ class Gaps:
     """The words that are not 0, row by row, after the number of zeros before each of them."""
 
     def stored(self, shape: Shape, nonzero: int) -> int:
-        """Those that are not 0."""
+        """Those that are not 0, at most a quarter of all."""
+        if FEW * nonzero > prod(shape):
+            raise ArtifactError(f"its gaps lead to {nonzero:,} of {prod(shape):,} elements, over a quarter.")
         return nonzero
 
     def sizes(self, shape: Shape, nonzero: int) -> Sequence[Size]:
@@ -43,22 +47,28 @@ class Gaps:
         count = prod(shape)
         low = low_bits(count, nonzero)
         high = np.frombuffer(streams[0], np.uint8).astype(np.int64)
-        rest = np.frombuffer(streams[2], "<u4") if len(streams[2]) % 4 == 0 else np.empty(0)
         long = (high == FULL).nonzero()[0]
-        if len(long) != len(rest) or (rest > count >> low).any():
-            raise ArtifactError("its gaps contradict each other.")
-        high[long] += rest.astype(np.int64)
-        gaps = (high << low) + _unpack(streams[1], nonzero, low)
+        if len(streams[2]) != 4 * len(long):
+            raise ArtifactError(f"its gaps contradict each other: {len(long):,} are long.")
+        rest = np.frombuffer(streams[2], "<u4")
+        if rest.max(initial=0) > count >> low:  # or sums could overflow
+            raise ArtifactError(f"its gaps lead behind the last of {count:,} elements.")
+        high[long] += rest
+        gaps = high
+        gaps <<= low
+        _add_low_bits_(gaps, streams[1], low)
         if gaps.sum(dtype=np.float64) + nonzero > count:  # as a float it cannot overflow
             raise ArtifactError(f"its gaps lead behind the last of {count:,} elements.")
         gaps += 1
-        return np.cumsum(gaps) - 1
+        np.cumsum(gaps, out=gaps)
+        gaps -= 1
+        return gaps
 
     @classmethod
     def find(cls, matrix: Words) -> Iterator[Selection]:
-        """One, if three words of four are 0: with fewer, a mask is as small, and faster."""
+        """One, if few enough words are not 0."""
         places = matrix.reshape(-1).nonzero()[0]
-        if 4 * places.size > matrix.size:
+        if FEW * places.size > matrix.size:
             return
         gaps = np.diff(places, prepend=-1) - 1
         low = low_bits(matrix.size, places.size)
@@ -84,12 +94,10 @@ def _pack(gaps: NDArray[np.int64], low: int) -> NDArray[np.uint8]:
     return np.packbits(bits.reshape(-1), bitorder="little")
 
 
-def _unpack(data: bytes, count: int, low: int) -> NDArray[np.int64]:
+def _add_low_bits_(gaps: NDArray[np.int64], data: bytes, low: int) -> None:
     bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")
-    if len(data) != -(-count * low // 8) or bits[count * low :].any():
+    if len(data) != -(-gaps.size * low // 8) or bits[gaps.size * low :].any():
         raise ArtifactError("the low bits of its gaps do not end with the last gap.")
-    table = bits[: count * low].reshape(count, low)
-    gaps = np.zeros(count, np.int64)
+    table = bits[: gaps.size * low].reshape(gaps.size, low)
     for bit in range(low):
         gaps |= table[:, bit].astype(np.int64) << bit
-    return gaps

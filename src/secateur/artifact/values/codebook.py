@@ -15,6 +15,8 @@ from secateur.errors import ArtifactError
 MOST = 256
 LOOK = 1 << 14
 """Words that are looked at in one go for what is not in the book yet."""
+CHUNK = 1 << 20
+"""Words that are looked up in one go; NumPy widens their numbers eightfold."""
 PARTS = (1, 2, 3, 4, 8)
 
 
@@ -44,20 +46,16 @@ class Codebook:
     def encode(self, stored: Stored) -> list[bytes] | None:
         """Books and numbers, if there are few enough different words."""
         words = stored.words
-        mine: list[Index] = [slice(None)]
-        if self.parts > 1:
-            part = self._part(stored.selection)
-            mine = [part == i for i in range(self.parts)]
-        if not words.size or (self.parts > 1 and not _differ(words, mine)):
-            return None
         numbers, books = np.empty(words.size, np.uint8), []
-        for part in mine:
+        for part in self._worthwhile_parts(stored):
             found = _look_up(words[part])
             if found is None:
                 return None
             numbers[part] = found[1]
             books.append(found[0])
-        longest = max(map(len, books))
+        longest = max(map(len, books), default=0)
+        if not longest:
+            return None
         return [b"".join(_padded(book, longest) for book in books), numbers.tobytes()]
 
     def decode(self, streams: Sequence[bytes], dtype: np.dtype[Any], selection: Selection) -> Words:
@@ -72,7 +70,12 @@ class Codebook:
         numbers = np.frombuffer(streams[1], np.uint8)
         if numbers.max(initial=0) >= size:
             raise ArtifactError(f"its codebook of {size} has no value {numbers.max()}.")
-        return books[0, numbers] if self.parts == 1 else books[self._part(selection), numbers]
+        if self.parts > 1:
+            return books[self._part(selection), numbers]
+        words: Words = np.empty(numbers.size, books.dtype)
+        for at in range(0, numbers.size, CHUNK):
+            words[at : at + CHUNK] = books[0].take(numbers[at : at + CHUNK])
+        return words
 
     @classmethod
     def find(cls, stored: Stored) -> Iterator[Self]:
@@ -84,16 +87,22 @@ class Codebook:
         size = sizes[0] // (self.parts * dtype.itemsize)
         return f"codebook of {size}" if self.parts == 1 else f"{self.parts} codebooks of {size}"
 
+    def _worthwhile_parts(self, stored: Stored) -> list[Index]:
+        """The words of each part; none where a look at some says that books, or several, do not pay."""
+        words = stored.words
+        look = np.unique(words[:: max(1, words.size // LOOK)]).size
+        if look > MOST * self.parts:
+            return []
+        if self.parts == 1:
+            return [slice(None)]
+        part = self._part(stored.selection)
+        parts: list[Index] = [part == i for i in range(self.parts)]
+        return parts if max(np.unique(words[one][:LOOK]).size for one in parts) < look else []
+
     def _part(self, selection: Selection) -> NDArray[np.int64]:
         """The part of each word."""
         rows = selection.shape[0]
         return selection.spread(np.arange(rows) * self.parts // rows)
-
-
-def _differ(words: Words, parts: Sequence[Index]) -> bool:
-    """Whether the parts have fewer words each than all have together, as far as a look tells."""
-    step = max(1, words.size // LOOK)
-    return max(np.unique(words[part][::step]).size for part in parts) < np.unique(words[::step]).size
 
 
 def _padded(book: Words, size: int) -> bytes:

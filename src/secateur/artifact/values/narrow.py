@@ -9,6 +9,7 @@ from secateur.errors import ArtifactError
 
 FLOAT = np.dtype(np.float32)
 NARROW = ("bfloat16", "float16")
+LOOK = 1 << 12  # so many words are tried before all are
 EXPONENT, MANTISSA = 0x7C00, 0x03FF  # of float16
 
 
@@ -23,6 +24,8 @@ def to_narrow(words: Words, narrow: str) -> Words | None:
     """The words of a float32 tensor in the narrow type; None where bits would be lost."""
     if not narrow:
         return words
+    if words.size > LOOK and to_narrow(words[:LOOK], narrow) is None:
+        return None
     with np.errstate(all="ignore"):  # what overflows does not come back, and is found by that
         small = to_words(from_words(words, FLOAT, words.shape).astype(DTYPES[narrow]))
     return small if np.array_equal(from_narrow(small, narrow), words) else None

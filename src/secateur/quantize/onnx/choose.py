@@ -5,6 +5,7 @@ A float node between two int8 ones costs more than it computes: its inputs are w
 rounded again.
 """
 
+from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
@@ -36,11 +37,12 @@ MIXES = ("Add", "Concat")
 BETWEEN = (*MOVES, *CLIPS, *MIXES, "AveragePool", "GlobalAveragePool", "Resize")
 
 
-def chosen(graph: "onnx_ir.Graph") -> "list[onnx_ir.Node]":
-    """The nodes to compute in int8, in order."""
+def chosen(graph: "onnx_ir.Graph", skip: Collection[str] = ()) -> "list[onnx_ir.Node]":
+    """The nodes to compute in int8, in order; layers of the weights in `skip` are not among them."""
     able: set[onnx_ir.Node] = set()
     for node in graph:
-        if weight_of(node) is not None or _takes_bytes(node, able):
+        weight = weight_of(node)
+        if (weight is not None and weight.name not in skip) or _takes_bytes(node, able):
             able.add(node)
     for node in reversed(graph):
         if node in able and weight_of(node) is None and not _pays(node, able):

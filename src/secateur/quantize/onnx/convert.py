@@ -1,6 +1,6 @@
 """How does a float ONNX graph become one that ONNX Runtime runs in int8?"""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secateur.errors import ExportError, did_you_mean
+from secateur.graph.plain import plain
 from secateur.quantize.onnx.choose import chosen, stays_float
 from secateur.quantize.onnx.fold import fold_batchnorm_
 from secateur.quantize.onnx.grids import grids, snap_
 from secateur.quantize.onnx.layers import LAYERS, Weight, weight_of
 from secateur.quantize.onnx.learned import with_learned
 from secateur.quantize.onnx.observe import observe
-from secateur.quantize.onnx.plain import plain
 from secateur.quantize.onnx.quantizer import insert_qdq
 from secateur.quantize.onnx.ranges import RANGES, Range
 
@@ -34,6 +34,7 @@ def to_int8(
     method: str = "mse",
     weight_scales: Mapping[str, Array] = NOTHING,
     input_ranges: Mapping[str, Range] = NOTHING,
+    skip: Collection[str] = (),
 ) -> "onnx.ModelProto":
     """The network in QDQ form, which ONNX Runtime computes with whole numbers of 8 bits.
 
@@ -54,6 +55,7 @@ def to_int8(
             bias would not fit into 32 bits (its weights are then dwarfed by it) is the scale widened.
         input_ranges: by the weight's name in the graph, (low, high) of the activation that enters its
             layer. Where several layers read one activation, the widest of their ranges counts.
+        skip: weights, by their names in the graph, whose layers stay float.
 
     Raises:
         ExportError: nothing in the network can be int8; an empty calibration set, or inputs that do not
@@ -68,7 +70,7 @@ def to_int8(
     _check_names(graph, {"weight_scales": weight_scales, "input_ranges": input_ranges})
     snap_(_weights(graph.graph), weight_scales)
     factors = fold_batchnorm_(graph)
-    nodes = chosen(graph.graph)
+    nodes = chosen(graph.graph, skip)
     weights = _weights(nodes)
     if not weights:
         raise ExportError(_nothing_to_do(graph))

@@ -36,7 +36,7 @@ def _source(value: "onnx_ir.Value | None", nodes: "Sequence[onnx_ir.Node]") -> s
     """The tensor that hands its range on to this one through int8 nodes that only move values."""
     assert value is not None
     producer = value.producer()
-    while producer in nodes and producer is not None and producer.op_type in MOVES:
+    while producer is not None and producer in nodes and producer.op_type in MOVES:
         value = producer.inputs[0]
         assert value is not None
         producer = value.producer()

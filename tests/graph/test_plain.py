@@ -6,7 +6,7 @@ import torch
 from int8_nets import NETS, answer, batches, exported, graph, tensors
 from torch import Tensor, nn
 
-from secateur.quantize.onnx.plain import plain
+from secateur.graph.plain import plain
 
 
 @pytest.mark.parametrize("name", NETS)
