@@ -7,6 +7,8 @@ from benchmarks.common import spread, table
 from benchmarks.size_files import BOTH, BOTH_INT8, CONTROL, DENSE, INT8, PRUNED, SHARED, Made
 from benchmarks.size_tasks import Subject
 
+from secateur.artifact import stream_figures
+
 Runs = Sequence[Mapping[str, Made]]
 COLUMNS = {
     "pruned": PRUNED,
@@ -58,8 +60,15 @@ def _goal(subject: Subject, runs: Runs) -> str:
     return (
         f'Goal: {goal.times_smaller:g}x smaller, at most {goal.points_lost:g} points under "{against}". '
         f"Pruned and shared: {smaller:.1f}x, {lost:+.2f} points lost: {'reached' if reached else 'missed'}. "
-        f"{len(runs)} seed{'s' if len(runs) > 1 else ''}; method {subject.sharing.method}."
+        f"{_bound(runs)} {len(runs)} seed{'s' if len(runs) > 1 else ''}; method {subject.sharing.method}."
     )
+
+
+def _bound(runs: Runs) -> str:
+    """How near the streams of the smallest file come to their entropy."""
+    figures = [figure for run in runs if (path := run[BOTH].path) for figure in stream_figures(path)]
+    stored, entropy = sum(f.stored for f in figures), sum(f.entropy for f in figures)
+    return f"Its streams have {100 * (stored / entropy - 1):.1f} % more bytes than their entropy."
 
 
 def _smaller(runs: Runs, name: str) -> float:
