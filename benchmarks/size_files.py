@@ -12,13 +12,13 @@ from torch import nn
 
 from secateur import Compression, Int8, Recipe, Recovery, WeightOnly, stages
 from secateur.core.masks import Masks
-from secateur.export import save_state
+from secateur.export import save_state, state_hash
 from secateur.graph.trace import trace
 from secateur.recovery.inputs import Inputs, seen_inputs
 from secateur.recovery.judge import evaluated
 from secateur.report import candidates
 from secateur.report.candidates import Candidate
-from secateur.stages import Stage
+from secateur.stages import Stage, Trained
 
 DENSE = "dense, safetensors"
 CONTROL = "dense, trained on for as many steps"
@@ -74,7 +74,7 @@ class Files:
         int8 = Compression(WeightOnly(8), recovery=UNTRAINED)
         found = {
             **self._dense(),
-            CONTROL: Made(self.dense.file.stat().st_size, self._percent(control)),
+            CONTROL: Made(self.dense.file.stat().st_size, self._percent(control.model)),
             RUNTIME: self._runtime(),
             PRUNED: self._made(pruned),
             SHARED: self._compressed(SHARED, self.recipe, self.dense.model),
@@ -110,16 +110,17 @@ class Files:
         if isinstance(recipe.compress.method, Int8):
             calibration = seen_inputs(source, self.task, recipe.compress.method.batches, self.seed)
         stage = replace(stages.compressed(recipe, source), name=_slug(name))
-        trained = train(stage, self.task, self.seed, self.given, self.subject.name)
+        trained = self._train(stage)
         path = self.folder / f"{stage.name}.sct"
         return candidates.compressed(trained, self.task, recipe, self.dense, path, calibration)
 
     def _candidate(self, stage: Stage, name: str) -> Candidate:
-        trained = train(stage, self.task, self.seed, self.given, self.subject.name)
-        return candidates.of_stage(trained, self.task, self.dense, self.folder / f"{name}.sct")
+        return candidates.of_stage(self._train(stage), self.task, self.dense, self.folder / f"{name}.sct")
 
-    def _train(self, stage: Stage) -> nn.Module:
-        return train(stage, self.task, self.seed, self.given, self.subject.name).model
+    def _train(self, stage: Stage) -> Trained:
+        """Kept by where it starts as well: another dense network is another training."""
+        label = f"{self.subject.name}-{state_hash(stage.start())[:8]}"
+        return train(stage, self.task, self.seed, self.given, label)
 
     def _percent(self, model: nn.Module) -> float:
         return 100 * evaluated(self.task.evaluate, model).value

@@ -23,6 +23,6 @@ RESNET_20 = Subject(
             distillation=Distillation(weight=0.9, temperature=4.0),
         ),
     ),
-    sharing=Compression(Codebook(3), recovery=TAUGHT),
+    sharing=Compression(Codebook(4), recovery=TAUGHT),
     seeds=1,
 )
