@@ -76,6 +76,7 @@ SPOKEN_GRU = Subject(
             steps=2000, learning_rate=4e-3, evaluate_every=100, distillation=Distillation(weight=0.0)
         ),
     ),
+    seeds=1,
 )
 
 SPOKEN_DS_CNN = Subject(
@@ -96,4 +97,5 @@ SPOKEN_DS_CNN = Subject(
             distillation=Distillation(weight=0.9, temperature=4.0),
         ),
     ),
+    seeds=1,
 )
