@@ -14,7 +14,8 @@ from secateur import Compression, Int8, Recipe, Recovery, WeightOnly, stages
 from secateur.core.masks import Masks
 from secateur.export import save_state, state_hash
 from secateur.graph.trace import trace
-from secateur.recovery.inputs import Inputs, seen_inputs
+from secateur.in_runtime import Inputs
+from secateur.recovery.inputs import seen_inputs
 from secateur.recovery.judge import evaluated
 from secateur.report import candidates
 from secateur.report.candidates import Candidate

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from secateur import Codebook, Compression, Half
 from secateur.compressed import compressed_graph
-from secateur.graph.trace import names_in_graph, trace, with_weights_of
+from secateur.graph.trace import trace, with_weights_of
+from secateur.graph.weights import names_among
 from secateur.recovery.constraint import Grids
 
 OPTIONS = Compression(method=Codebook(), vectors="bfloat16")
@@ -80,7 +81,7 @@ def test_no_weight_is_rounded_once_more_whether_it_is_skipped_or_not(
 
 def test_grids_go_by_the_names_of_the_graph_and_unused_ones_are_left_out() -> None:
     graph = trace(Tied().eval(), (torch.zeros(1, 4),))
-    names = names_in_graph(graph, Tied())
+    names = names_among(Tied(), graph.graph.initializers)
     assert names == {"inward.weight": "outward.weight"} | {
         name: name for name in ("inward.bias", "outward.bias")
     }

@@ -2,18 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import onnx_ir
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from secateur.artifact.dtypes import Array
 from secateur.graph.weights import prunable
 from secateur.quantize import Int8
 from secateur.quantize.onnx.convert import to_int8
 from secateur.quantize.vectors import round_, settle_batchnorm_
 from secateur.recipe import Compression
-
-Inputs = tuple[NDArray[np.generic], ...]
 
 
 def compressed_graph(
@@ -23,7 +20,7 @@ def compressed_graph(
     *,
     scales: Mapping[str, Tensor],
     ranges: Mapping[str, tuple[float, float]],
-    calibration: Sequence[Inputs],
+    calibration: Sequence[Sequence[Array]],
 ) -> onnx_ir.Model:
     """The graph that is saved; changes `graph`, which holds the trained weights already.
 
@@ -57,7 +54,7 @@ def compressed_graph(
     return onnx_ir.from_proto(proto)
 
 
-def _fitting(calibration: Sequence[Inputs], graph: onnx_ir.Model) -> list[Inputs]:
+def _fitting(calibration: Sequence[Sequence[Array]], graph: onnx_ir.Model) -> list[Sequence[Array]]:
     """The batches, in pieces where the graph has a fixed batch size."""
     shape = graph.graph.inputs[0].shape
     size = shape[0] if shape is not None and len(shape) else None

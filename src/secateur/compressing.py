@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from secateur import stages
 from secateur.core.task import Metric, Task
 from secateur.files import write_atomically
+from secateur.in_runtime import Inputs
 from secateur.quantize import Int8
 from secateur.recipe import Recipe
 from secateur.recipe.tables import to_dict
-from secateur.recovery.inputs import Inputs, seen_inputs
+from secateur.recovery.inputs import seen_inputs
 from secateur.recovery.judge import choose
 from secateur.report import candidates, collect
 from secateur.report.candidates import Candidate

@@ -61,7 +61,7 @@ def write_graph(
     """Write a graph with its weights as `.sct`; `scales` tell which weights are on a grid, and which."""
     packed = pack(graph)
     grids = {name: scale.cpu().numpy() for name, scale in (scales or {}).items()}
-    container.write(path, packed.graph, packed.tensors, metadata, **({"scales": grids} if grids else {}))
+    container.write(path, packed.graph, packed.tensors, metadata, scales=grids)
 
 
 def save_state(model: nn.Module, path: Path) -> None:

@@ -14,6 +14,13 @@ from secateur.artifact.network import Network
 from secateur.errors import ArtifactError
 
 Array = NDArray[Any]
+Inputs = tuple[Array, ...]
+
+
+def call_inputs(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Inputs:
+    """The tensors of a forward call as arrays, in the order of the signature, which is that of the file."""
+    given = torch.utils._pytree.tree_leaves(dict(signature.bind(*args, **kwargs).arguments))
+    return tuple(x.detach().cpu().numpy() for x in given if isinstance(x, Tensor))
 
 
 def in_runtime(model: nn.Module, network: Network, example_inputs: tuple[Tensor, ...]) -> nn.Module:
@@ -33,8 +40,7 @@ def in_runtime(model: nn.Module, network: Network, example_inputs: tuple[Tensor,
     device = example_inputs[0].device
 
     def forward(*args: Any, **kwargs: Any) -> Any:
-        given = torch.utils._pytree.tree_leaves(dict(signature.bind(*args, **kwargs).arguments))
-        inputs = [x.detach().cpu().numpy() for x in given if isinstance(x, Tensor)]
+        inputs = call_inputs(signature, args, kwargs)
         answers = iter(torch.from_numpy(array).to(device) for array in run(network, inputs))
         outputs = [next(answers) if isinstance(leaf, Tensor) else leaf for leaf in leaves]
         return torch.utils._pytree.tree_unflatten(outputs, structure)

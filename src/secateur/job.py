@@ -201,11 +201,9 @@ class _Job:
         self, compared: dict[str, Candidate], outcome: Outcome | None, points: list[CurvePoint]
     ) -> Report:
         self.progress.note("measuring latency")
-        if outcome and outcome.kept:
-            compared = {**compared, "compressed": outcome.compressed}
+        compared = {**compared, self.final.name: self.final}
         times = collect.latencies(list(compared.values()))
         entries = {name: collect.entry(c, self.recipe, times[name]) for name, c in compared.items()}
-        final = entries["compressed" if outcome and outcome.kept else "pruned"]
         report = Report(
             schema=SCHEMA,
             secateur=version.VERSION,
@@ -218,7 +216,9 @@ class _Job:
             random_baseline=entries.get("random_baseline", NOT_PRUNED),
             small_dense_baseline=entries.get("small_dense_baseline", NO_WIDTH),
             compression=outcome.info if outcome else NOT_COMPRESSED,
-            ratios=collect.ratios(entries["dense"], final, candidates.dense_sct_bytes(self.folder)),
+            ratios=collect.ratios(
+                entries["dense"], entries[self.final.name], candidates.dense_sct_bytes(self.folder)
+            ),
             layers=stored.layers(self.final),
             certificates=stored.certificates(self.final, self.task, rounded=self.final.name == "compressed"),
             history={name: collect.history(trained) for name, trained in self.trained.items()},

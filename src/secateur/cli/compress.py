@@ -4,10 +4,12 @@ from pathlib import Path
 
 import click
 
+from secateur.cli.run_options import run_options, task_option
+
 
 @click.command()
 @click.argument("model", required=False, type=click.Path(path_type=Path), metavar="[MODEL]")
-@click.option("--task", "spec", required=True, metavar="FILE.py:NAME", help="Your network and data.")
+@task_option
 @click.option(
     "--recipe",
     "recipe_file",
@@ -16,10 +18,7 @@ import click
     help="Its [compress] table is used.  [default: codebooks of 16 values]",
 )
 @click.option("--method", metavar="NAME", help="codebook, int8, weights or half, with its defaults.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Of the run.")
-@click.option("--resume", is_flag=True, help="Go on with an interrupted run in DIR.")
-@click.option("--overwrite", is_flag=True, help="Delete an earlier run in DIR first.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of everything that is drawn.  [default: 0]")
+@run_options
 def command(
     model: Path | None,
     spec: str,

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import click
 
+from secateur.cli.run_options import run_options, task_option
+
 
 @click.command()
-@click.option("--task", "spec", required=True, metavar="FILE.py:NAME", help="Your network and data.")
+@task_option
 @click.option(
     "--recipe",
     "recipe_file",
@@ -14,10 +16,7 @@ import click
     metavar="FILE.toml",
     help="What to remove and how to recover.  [default: 90 % by magnitude]",
 )
-@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Of the run.")
-@click.option("--resume", is_flag=True, help="Go on with an interrupted run in DIR.")
-@click.option("--overwrite", is_flag=True, help="Delete an earlier run in DIR first.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of everything that is drawn.  [default: 0]")
+@run_options
 @click.option("--curve", is_flag=True, help="Also prune 2, 4, 8, 16 and 32 times, for the trade-off curve.")
 def command(
     spec: str,

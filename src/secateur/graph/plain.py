@@ -13,8 +13,7 @@ def plain(model: "onnx.ModelProto") -> "onnx_ir.Model":
     """A copy without the exporter's detours; its parameters are those of `model`, untouched, by name.
 
     `torch.onnx.export(optimize=False)` computes biases of zeros, axes and shapes with dozens of nodes, any
-    of which between two layers keeps ONNX Runtime from joining them: a small network of depthwise
-    convolutions takes a third of the time without. Nodes that read a parameter
+    of which between two layers keeps ONNX Runtime from joining them. Nodes that read a parameter
     stay (a transposed copy would lose the parameter's name), but for those that ask for its shape.
     """
     import onnx_ir

@@ -63,16 +63,6 @@ def with_weights_of(graph: onnx_ir.Model, model: nn.Module) -> onnx_ir.Model:
     return copy
 
 
-def names_in_graph(graph: onnx_ir.Model, model: nn.Module) -> dict[str, str]:
-    """Parameter -> its name in the graph; parameters that nothing reads are in neither.
-
-    They differ where layers share a weight: its first name is PyTorch's, its last one the exporter's.
-    """
-    first = {id(parameter): name for name, parameter in model.named_parameters()}
-    every = model.named_parameters(remove_duplicate=False)
-    return {first[id(parameter)]: name for name, parameter in every if name in graph.graph.initializers}
-
-
 def _outputs(model: nn.Module, inputs: tuple[Tensor, ...]) -> list[Tensor]:
     """What the network answers to its example."""
     try:

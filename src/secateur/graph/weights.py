@@ -1,6 +1,6 @@
 """Which parameters may a recipe prune?"""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from fnmatch import fnmatchcase
 
 import torch
@@ -57,6 +57,16 @@ def prunable(
             f"weights with two or more axes are: {_listed(list(weights)) or 'none'}."
         )
     return chosen
+
+
+def names_among(model: nn.Module, known: Container[str]) -> dict[str, str]:
+    """Parameter -> that of its names which a graph or a file knows; what nothing reads is in neither.
+
+    They differ where layers share a weight: its first name is PyTorch's, its last one the exporter's.
+    """
+    first = {id(parameter): name for name, parameter in model.named_parameters()}
+    every = model.named_parameters(remove_duplicate=False)
+    return {first[id(parameter)]: name for name, parameter in every if name in known}
 
 
 def check_finite(model: nn.Module) -> None:

@@ -13,8 +13,7 @@ from secateur.errors import NumericalError
 from secateur.quantize import Int8
 from secateur.quantize.form import rounded
 from secateur.quantize.grid import Scale
-from secateur.quantize.onnx.ranges import LEVELS, RANGES, Histogram
-from secateur.recovery.constraint import Range
+from secateur.quantize.onnx.ranges import LEVELS, RANGES, Histogram, Range
 
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 """What runtimes compute with whole numbers; in the file, all else stays float."""

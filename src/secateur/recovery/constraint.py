@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from secateur.core.masks import Masks
 from secateur.core.task import Calibration
 from secateur.pruner import Pruner
+from secateur.quantize.onnx.ranges import Range
 from secateur.recipe import Recipe
-
-Range: TypeAlias = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)  # tensors have no one truth value

@@ -3,19 +3,16 @@
 import inspect
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from secateur.core.blame import users_code
 from secateur.core.modes import evaluation_mode
 from secateur.core.task import Task
 from secateur.errors import TaskError
+from secateur.in_runtime import Inputs, call_inputs
 from secateur.recovery import randomness
 from secateur.recovery.batches import Batches
-
-Inputs = tuple[NDArray[np.generic], ...]
 
 
 @torch.no_grad()
@@ -29,9 +26,7 @@ def seen_inputs(model: nn.Module, task: Task, count: int, seed: int) -> list[Inp
     signature = inspect.signature(model.forward)
 
     def watch(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        # In the order of the signature, which is that of the file, however the task names its arguments.
-        leaves = torch.utils._pytree.tree_leaves(dict(signature.bind(*args, **kwargs).arguments))
-        seen.append(tuple(x.detach().cpu().numpy() for x in leaves if isinstance(x, Tensor)))
+        seen.append(call_inputs(signature, args, kwargs))
 
     batches = Batches(task, seed)
     handle = model.register_forward_pre_hook(watch, with_kwargs=True)

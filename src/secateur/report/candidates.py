@@ -10,12 +10,13 @@ import torch
 from torch import nn
 
 from secateur.artifact.network import load
-from secateur.compressed import Inputs, compressed_graph
+from secateur.compressed import compressed_graph
 from secateur.core.masks import Masks
 from secateur.core.task import Metric, Task
 from secateur.export import max_abs_diff, save_state, write_graph
-from secateur.graph.trace import names_in_graph, trace, with_weights_of
-from secateur.in_runtime import in_runtime
+from secateur.graph.trace import trace, with_weights_of
+from secateur.graph.weights import names_among
+from secateur.in_runtime import Inputs, in_runtime
 from secateur.recipe import Recipe
 from secateur.recovery.judge import evaluated
 from secateur.run_folder import RunFolder
@@ -85,7 +86,7 @@ def compressed(
     model = trained.model
     assert recipe.compress is not None, "only a recipe that compresses has such a stage"
     graph = with_weights_of(original.graph, model)
-    grids = trained.training.grids.renamed(names_in_graph(graph, model))
+    grids = trained.training.grids.renamed(names_among(model, graph.graph.initializers))
     graph = compressed_graph(
         graph,
         model,

@@ -12,6 +12,7 @@ from secateur.artifact.dtypes import Array
 from secateur.artifact.network import Network, load
 from secateur.core.task import Task
 from secateur.export import TOLERANCE, max_abs_diff
+from secateur.graph.weights import names_among
 from secateur.report.candidates import Candidate, onnx_bytes
 from secateur.report.collect import nonzero
 from secateur.report.schema import Certificates, Layer
@@ -60,15 +61,9 @@ def _names_in_file(model: nn.Module, stored: Container | Inspection) -> dict[str
 
     A tied weight has one of its names there; a parameter that forward never uses is not there at all.
     """
-    first = {id(parameter): name for name, parameter in model.named_parameters()}
-    entries = {entry.name for entry in stored.entries}
-    every = model.named_parameters(remove_duplicate=False)
-    names = ((parameter, name, f"{name}{INTEGERS}") for name, parameter in every)
-    return {
-        first[id(parameter)]: plain if plain in entries else integers
-        for parameter, plain, integers in names
-        if plain in entries or integers in entries
-    }
+    in_file = {entry.name.removesuffix(INTEGERS): entry.name for entry in stored.entries}
+    in_file |= {entry.name: entry.name for entry in stored.entries}
+    return {name: in_file[alias] for name, alias in names_among(model, in_file).items()}
 
 
 def _zeros_exact(final: Candidate) -> bool:

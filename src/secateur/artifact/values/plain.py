@@ -13,8 +13,8 @@ from secateur.artifact.values.protocol import Stored
 
 
 @dataclass(frozen=True)
-class Whole:
-    """Whole words, one after the other: one stream, which is best for a few words.
+class _Plain:
+    """What both have in common.
 
     Attributes:
         narrow: the type of 16 bits that float32 words are stored in, which holds them exactly.
@@ -23,8 +23,17 @@ class Whole:
     narrow: str = ""
 
     def symbols(self, dtype: np.dtype[Any]) -> int:
-        """Each byte is one."""
+        """Each byte of a word is one."""
         return stored_dtype(self.narrow, dtype).itemsize
+
+    @classmethod
+    def find(cls, stored: Stored) -> Iterator[Self]:
+        """The tensor's type, and narrow ones."""
+        yield from map(cls, ("", *NARROW) if stored.dtype == FLOAT else ("",))
+
+
+class Whole(_Plain):
+    """Whole words, one after the other: one stream, which is best for a few words."""
 
     def sizes(self, stored: int, dtype: np.dtype[Any], shape: Shape) -> Sequence[Size]:
         """All words."""
@@ -40,31 +49,16 @@ class Whole:
         width = stored_dtype(self.narrow, dtype).itemsize
         return from_narrow(np.frombuffer(streams[0], f"<u{width}"), self.narrow)
 
-    @classmethod
-    def find(cls, stored: Stored) -> Iterator[Self]:
-        """The tensor's type, and narrow ones."""
-        yield from map(cls, ("", *NARROW) if stored.dtype == FLOAT else ("",))
-
     def text(self, sizes: Sequence[int], dtype: np.dtype[Any]) -> str:
         """With the narrow type."""
         return f"{self.narrow} words".strip()
 
 
-@dataclass(frozen=True)
-class Planes:
+class Planes(_Plain):
     """The most significant byte of every word, then the next one of every word, and so on.
 
     Bytes of one kind side by side compress: exponents well, the low bits of a mantissa not at all.
-
-    Attributes:
-        narrow: the type of 16 bits that float32 words are stored in, which holds them exactly.
     """
-
-    narrow: str = ""
-
-    def symbols(self, dtype: np.dtype[Any]) -> int:
-        """One in each plane."""
-        return stored_dtype(self.narrow, dtype).itemsize
 
     def sizes(self, stored: int, dtype: np.dtype[Any], shape: Shape) -> Sequence[Size]:
         """A byte for each word, as often as a word has bytes."""
@@ -85,11 +79,6 @@ class Planes:
         for column, stream in zip(reversed(range(width)), streams, strict=True):
             table[:, column] = np.frombuffer(stream, np.uint8)
         return from_narrow(table.view(f"<u{width}").reshape(-1), self.narrow)
-
-    @classmethod
-    def find(cls, stored: Stored) -> Iterator[Self]:
-        """The tensor's type, and narrow ones."""
-        yield from map(cls, ("", *NARROW) if stored.dtype == FLOAT else ("",))
 
     def text(self, sizes: Sequence[int], dtype: np.dtype[Any]) -> str:
         """With the narrow type."""
