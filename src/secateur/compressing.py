@@ -59,7 +59,7 @@ def attempt(
 
     def made(step: Stage) -> Candidate:
         path = folder.work / f"{step.name}.sct"
-        return candidates.compressed(train(step), task, recipe, dense, path, calibration)
+        return candidates.compressed(train(step), task, recipe, pruned, path, calibration)
 
     untrained = made(stages.untrained(stage, options.method.noun))
     compressed = made(stage)

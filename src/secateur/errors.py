@@ -9,6 +9,8 @@
     ├── ResumeError        a run that cannot go on from where it stopped
     ├── ArtifactError      a `.sct` file that is truncated, altered, foreign or too new
     ├── ExportError        a network that cannot be turned into an ONNX graph, or differs from it
+    ├── CouplingError      a graph whose channels cannot be followed
+    ├── SurgeryError       a cut that the network's code does not follow; it was rolled back
     └── Interrupted        the user stopped the run; a checkpoint was left
 
 Every message says what happened with its values, what was expected, and how to mend it. The command
@@ -53,6 +55,14 @@ class ArtifactError(SecateurError, ValueError):
 
 class ExportError(SecateurError):
     """A network that cannot be turned into an ONNX graph, or differs from it."""
+
+
+class CouplingError(SecateurError):
+    """A graph whose channels cannot be followed."""
+
+
+class SurgeryError(SecateurError):
+    """A cut that the network's code does not follow; it was rolled back."""
 
 
 class Interrupted(SecateurError):  # noqa: N818 - the user's wish, not an error

@@ -13,16 +13,18 @@ from secateur import stages, version
 from secateur.compressing import Outcome, attempt
 from secateur.core.masks import Masks
 from secateur.core.task import Task
+from secateur.cutting import structure_for
 from secateur.errors import Interrupted, RecipeError
 from secateur.export import save_state, state_hash
+from secateur.graph.structure import Structure
 from secateur.graph.weights import check_finite, prunable
 from secateur.masking import plan
 from secateur.measure import machine
 from secateur.recipe import Compression, Recipe
 from secateur.recovery import randomness
-from secateur.recovery.constraint import pruning
+from secateur.recovery.constraint import free
 from secateur.recovery.progress import Progress, Silent
-from secateur.report import candidates, collect, files, stored
+from secateur.report import candidates, collect, cuts, files, stored
 from secateur.report.candidates import Candidate
 from secateur.report.schema import SCHEMA, CurvePoint, MetricInfo, Missing, Report
 from secateur.report.verdict import verdict
@@ -84,14 +86,16 @@ def prune(
     """
     recipe = recipe or Recipe()
     task = check_task(task)
-    _check_goals(task, recipe, curve)
+    check_finite(task.model)
+    structure = structure_for(task, recipe)
+    _check_goals(task, recipe, curve, structure)
     with ExitStack() as stack:
         keep = out is not None
         path = Path(out) if out is not None else Path(stack.enter_context(tempfile.TemporaryDirectory()))
         identity = {"task": type(task).__name__, "weights_sha256": state_hash(task.model)}
         folder = claim(path, recipe, seed, identity, resume=resume, overwrite=overwrite)
         stack.enter_context(randomness.preserved())
-        job = _Job(task, recipe, seed, folder, progress or Silent())
+        job = _Job(task, recipe, seed, folder, progress or Silent(), structure)
         report = job.run(curve)
         files.write_json(report, folder.path)
         files.write_html(report, folder.path)
@@ -128,10 +132,9 @@ def compress(
     return prune(task, recipe, out=out, seed=seed, resume=resume, overwrite=overwrite, progress=progress)
 
 
-def _check_goals(task: Task, recipe: Recipe, curve: Sequence[float]) -> None:
+def _check_goals(task: Task, recipe: Recipe, curve: Sequence[float], structure: Structure | None) -> None:
     """Refuse what cannot be reached before hours of training, not after."""
-    check_finite(task.model)
-    plan(task.model, recipe)
+    plan(task.model, recipe, structure)
     if recipe.compress:
         prunable(task.model, skip=recipe.compress.skip)
     if curve and recipe.pattern.ceiling < 1:
@@ -142,15 +145,23 @@ def _check_goals(task: Task, recipe: Recipe, curve: Sequence[float]) -> None:
     for factor in curve:
         if factor < 1:
             raise RecipeError(f"curve factor {factor:g}: expected 1 or more times fewer weights.")
-        plan(task.model, recipe.with_sparsity(1 - 1 / factor))
+        plan(task.model, recipe.with_sparsity(1 - 1 / factor), structure)
 
 
 class _Job:
     """The stages of one run, in order, and what they left."""
 
-    def __init__(self, task: Task, recipe: Recipe, seed: int, folder: RunFolder, progress: Progress) -> None:
+    def __init__(
+        self,
+        task: Task,
+        recipe: Recipe,
+        seed: int,
+        folder: RunFolder,
+        progress: Progress,
+        structure: Structure | None,
+    ) -> None:
         self.task, self.recipe, self.seed = task, recipe, seed
-        self.folder, self.progress = folder, progress
+        self.folder, self.progress, self.structure = folder, progress, structure
         self.trained: dict[str, Trained] = {}
         self.final: Candidate
         self.started = time.perf_counter()
@@ -160,7 +171,9 @@ class _Job:
         dense = candidates.dense(self.task, self.folder)
         model = self.folder.file("model.sct")
         pruned = self._make(
-            stages.pruned(self.task, self.recipe), dense, "sct" if self.recipe.compress else model
+            stages.pruned(self.task, self.recipe, self.structure),
+            dense,
+            "sct" if self.recipe.compress else model,
         )
         outcome = None
         if self.recipe.compress:
@@ -168,19 +181,23 @@ class _Job:
         final = self.final = outcome.compressed if outcome and outcome.kept else pruned
         save_state(final.model, self.folder.file("pruned.safetensors"))
         others = {
-            stage.name: self._make(stage, dense, "sct" if stage.hold is pruning else "safetensors")
+            stage.name: self._make(stage, dense, "safetensors" if stage.hold is free else "sct")
             for stage in self._baselines(model.stat().st_size)
         }
         points = [
-            collect.curve_point(self._make(stages.curve_point(self.task, self.recipe, f), dense, "sct"))
-            for f in curve
+            collect.curve_point(self._make(stage, dense, "sct"))
+            for stage in (stages.curve_point(self.task, self.recipe, f, self.structure) for f in curve)
         ]
         return self._report({"dense": dense, "pruned": pruned, **others}, outcome, points)
 
     def _baselines(self, file_bytes: int) -> list[Stage]:
         """What the network in model.sct is compared with."""
         control = stages.dense_control(self.task, self.recipe)
-        chance = stages.random_baseline(self.task, self.recipe, self.seed) if self.recipe.sparsity else None
+        chance = (
+            stages.random_baseline(self.task, self.recipe, self.seed, self.structure)
+            if self.recipe.sparsity
+            else None
+        )
         small = stages.small_dense_baseline(self.task, self.recipe, file_bytes, self.seed)
         return [stage for stage in (control, chance, small) if stage is not None]
 
@@ -219,6 +236,7 @@ class _Job:
             ratios=collect.ratios(
                 entries["dense"], entries[self.final.name], candidates.dense_sct_bytes(self.folder)
             ),
+            cut=cuts.info(compared["pruned"], compared["dense"], self.task),
             layers=stored.layers(self.final),
             certificates=stored.certificates(self.final, self.task, rounded=self.final.name == "compressed"),
             history={name: collect.history(trained) for name, trained in self.trained.items()},

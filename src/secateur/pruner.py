@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from secateur.core.masks import Masks
 from secateur.core.task import Calibration
-from secateur.errors import ResumeError
-from secateur.masking import find_masks, plan
+from secateur.errors import RecipeError, ResumeError
+from secateur.graph.structure import Structure
+from secateur.masking import find_masks, find_units, plan
 from secateur.recipe import Recipe
 
 
@@ -20,10 +21,14 @@ class Pruner:
     before the first step is removed at construction. Where the schedule rewinds, `step()` also puts the
     early weights back and sets `rewound`: start a fresh optimizer then.
 
+    Where the recipe has a penalty (`recovery.penalty`), also call `before_step()` between `backward()` and
+    `optimizer.step()`, after a gradient scaler's `unscale_`.
+
     Args:
         model: the network in training; its parameters are changed in place.
         recipe: what to remove, and when.
         data: batches and loss, for criteria that look at data.
+        structure: what hangs together in the network, for patterns such as `Channels`.
         copies: other modules with the same parameter names, such as an exponential moving average,
             whose removed weights are held at zero too.
 
@@ -51,25 +56,59 @@ class Pruner:
         recipe: Recipe,
         *,
         data: Calibration | None = None,
+        structure: Structure | None = None,
         copies: Sequence[nn.Module] = (),
     ) -> None:
-        weights = plan(model, recipe).weights
+        layout = plan(model, recipe, structure)
         self.model = model
         self.recipe = recipe
         self.data = data
+        self.structure = structure
         self.copies = tuple(copies)
         self.steps_done = 0
         self.due = 0.0
         self.rewound = False
+        self._groups = layout.groups
+        self._complete_at = recipe.complete_at
+        self._doomed: dict[str, Tensor] = {}
+        self._pulled = False
+        if recipe.recovery.penalty is not None:
+            self._doomed = find_units(model, recipe, data=data, structure=structure)
         self._early: dict[str, Tensor] = {}
         self.masks = Masks(
-            {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in weights.items()}
+            {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in layout.weights.items()}
         )
         self._keep_early_weights()
         self._follow_schedule()
 
+    def before_step(self) -> None:
+        """Add the recipe's penalty to the gradients, until all that is to go is gone; nothing without one.
+
+        Parameters that have no gradient are left alone.
+        """
+        self._pulled = True
+        penalty = self.recipe.recovery.penalty
+        if penalty is None or self.finished:
+            return
+        weights = {name: p for name, p in self.model.named_parameters() if name in self.masks.tensors}
+        progress = (self.steps_done + 1) / self._complete_at
+        for name, gradient in penalty(self._groups, weights, self._doomed, progress).items():
+            grad = weights[name].grad
+            if grad is not None:
+                grad.add_(gradient)
+
     def step(self) -> None:
-        """Hold the zeros after an optimizer step, and remove what is due before the next one."""
+        """Hold the zeros after an optimizer step, and remove what is due before the next one.
+
+        Raises:
+            RecipeError: the recipe has a penalty, and `before_step` was not called.
+        """
+        penalty = self.recipe.recovery.penalty
+        if penalty is not None and not self._pulled and not self.finished:
+            raise RecipeError(
+                f"The recipe has recovery.penalty = {penalty}, and before_step() was not called. Call "
+                "pruner.before_step() between backward() and optimizer.step(), or leave the penalty out."
+            )
         self.steps_done += 1
         self._keep_early_weights()
         self._follow_schedule()
@@ -94,6 +133,7 @@ class Pruner:
             "due": self.due,
             "masks": dict(self.masks.tensors),
             "early": dict(self._early),
+            "doomed": dict(self._doomed),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -112,6 +152,7 @@ class Pruner:
         weights = dict(self.model.named_parameters())
         self.masks = Masks({name: mask.to(weights[name].device) for name, mask in state["masks"].items()})
         self._early = dict(state["early"])
+        self._doomed = dict(state["doomed"])
         self.hold()
 
     def _follow_schedule(self) -> None:
@@ -121,7 +162,14 @@ class Pruner:
         if due is None or due <= self.due or self.steps_done > steps:
             return
         self.due = due
-        self.masks = find_masks(self.model, self.recipe, data=self.data, due=due, previous=self.masks)
+        self.masks = find_masks(
+            self.model,
+            self.recipe,
+            data=self.data,
+            due=due,
+            previous=self.masks,
+            structure=self.structure,
+        )
         self.hold()
 
     def _keep_early_weights(self) -> None:

@@ -13,6 +13,7 @@ import copy
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,7 +22,9 @@ from torch import nn
 from secateur.core.masks import Masks
 from secateur.core.task import Task
 from secateur.criteria import Random
+from secateur.cutting import Outcome, cut_off
 from secateur.errors import TaskError
+from secateur.graph.structure import Structure
 from secateur.recipe import Recipe
 from secateur.recovery import checkpoint, randomness
 from secateur.recovery.coarse import coarse
@@ -33,27 +36,41 @@ from secateur.recovery.run import Point, Training
 
 @dataclass(frozen=True)
 class Stage:
-    """One training: where it starts, by which recipe, and what must hold of the weights."""
+    """One training: where it starts, by which recipe, and what must hold of the weights.
+
+    Where a structure is given, what the training removed is cut off afterwards.
+    """
 
     name: str
     recipe: Recipe
     start: Callable[[], nn.Module]
     hold: Hold = free
+    structure: Structure | None = None
+
+    @classmethod
+    def pruning(
+        cls, name: str, recipe: Recipe, model: nn.Module, structure: Structure | None = None
+    ) -> "Stage":
+        """A copy of the model loses weights or channels by the recipe."""
+        return cls(
+            name, recipe, lambda: copy.deepcopy(model), partial(pruning, structure=structure), structure
+        )
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a stage left."""
+    """What a stage left; the model is cut where the stage has a structure and the cut held."""
 
     stage: Stage
     model: nn.Module
     training: Training
     seconds: float
+    cut: Outcome | None = None
 
 
-def pruned(task: Task, recipe: Recipe) -> Stage:
+def pruned(task: Task, recipe: Recipe, structure: Structure | None = None) -> Stage:
     """The job itself."""
-    return Stage("pruned", recipe, lambda: copy.deepcopy(task.model), pruning)
+    return Stage.pruning("pruned", recipe, task.model, structure)
 
 
 def dense_control(task: Task, recipe: Recipe) -> Stage:
@@ -73,16 +90,15 @@ def untrained(stage: Stage, name: str) -> Stage:
     return replace(stage, name=name, recipe=replace(stage.recipe, recovery=recovery))
 
 
-def random_baseline(task: Task, recipe: Recipe, seed: int) -> Stage:
+def random_baseline(task: Task, recipe: Recipe, seed: int, structure: Structure | None = None) -> Stage:
     """The same recipe with random scores."""
-    chance = replace(recipe, criterion=Random(seed))
-    return Stage("random_baseline", chance, lambda: copy.deepcopy(task.model), pruning)
+    return Stage.pruning("random_baseline", replace(recipe, criterion=Random(seed)), task.model, structure)
 
 
-def curve_point(task: Task, recipe: Recipe, factor: float) -> Stage:
-    """The job with `factor` times fewer weights."""
+def curve_point(task: Task, recipe: Recipe, factor: float, structure: Structure | None = None) -> Stage:
+    """The job with `factor` times fewer of what the recipe counts."""
     there = recipe.with_sparsity(1 - 1 / factor)
-    return Stage(f"curve_{factor:g}x", there, lambda: copy.deepcopy(task.model), pruning)
+    return Stage.pruning(f"curve_{factor:g}x", there, task.model, structure)
 
 
 def small_dense_baseline(task: Task, recipe: Recipe, file_bytes: int, seed: int) -> Stage | None:
@@ -114,7 +130,7 @@ def run(stage: Stage, task: Task, seed: int, work: Path, progress: Progress) -> 
     if finished.exists():
         state = checkpoint.load(finished)
         model.load_state_dict(state["model"])
-        return Trained(stage, model.eval(), _training(state), state["seconds"])
+        return _cut(Trained(stage, model.eval(), _training(state), state["seconds"]), task)
     started = time.perf_counter()
     training = train(
         model,
@@ -130,7 +146,17 @@ def run(stage: Stage, task: Task, seed: int, work: Path, progress: Progress) -> 
     seconds = time.perf_counter() - started
     checkpoint.save(finished, _state(model, training, seconds))
     unfinished.unlink(missing_ok=True)
-    return Trained(stage, model, training, seconds)
+    return _cut(Trained(stage, model, training, seconds), task)
+
+
+def _cut(trained: Trained, task: Task) -> Trained:
+    """Without the channels that the stage removed; the file in the work folder keeps them, as zeros."""
+    if trained.stage.structure is None:
+        return trained
+    model, outcome = cut_off(
+        trained.model, trained.training.masks, trained.stage.recipe, trained.stage.structure, task
+    )
+    return replace(trained, model=model, cut=outcome)
 
 
 def _width_for(narrow: Callable[[float], Any], file_bytes: int) -> float:

@@ -13,11 +13,13 @@ from torch import nn
 
 from secateur import Calibration, Masks, Recipe, find_masks
 from secateur.allocation import ALLOCATIONS
+from secateur.core.protocols import CoupledPattern
 from secateur.criteria import CRITERIA
 from secateur.masking import plan
 from secateur.patterns import PATTERNS
 
-COMBINATIONS = list(itertools.product(CRITERIA, PATTERNS, ALLOCATIONS))
+FREE = [name for name, pattern in PATTERNS.items() if not isinstance(pattern(), CoupledPattern)]
+COMBINATIONS = list(itertools.product(CRITERIA, FREE, ALLOCATIONS))
 
 
 @pytest.fixture(scope="module")

@@ -58,6 +58,7 @@ def sample() -> Report:
             "parameters": total / left,
             "latency": 1.007,
         },
+        cut=missing("the pattern leaves every channel where it is"),
         layers=layers,
         certificates={
             "zeros_exact": True,
@@ -107,6 +108,31 @@ def step(name: str, value: float, size: int, file_format: str = "sct") -> Compre
     return CompressionStep(
         name=name, value=value, ci95=[value - 0.01, value + 0.01], file_bytes=size, file_format=file_format
     )
+
+
+def with_cut() -> Report:
+    """Half of the channels were cut off."""
+    report = sample()
+    report["cut"] = {
+        "groups": [
+            {"name": "conv1", "kind": "channels", "before": 32, "after": 16},
+            {"name": "conv2", "kind": "channels", "before": 64, "after": 24},
+        ],
+        "multiply_adds": [1_000_000, 250_000],
+        "max_abs_diff": 1.2e-06,
+        "relative_diff": 2.0e-07,
+        "inputs": 5,
+    }
+    return report
+
+
+def with_cut_undone() -> Report:
+    """The cut network answered something else, so the file holds the masked one."""
+    report = with_cut()
+    cut = report["cut"]
+    assert not is_missing(cut)
+    cut["max_abs_diff"] = cut["relative_diff"] = missing("the cut was undone: Net.forward answers otherwise")
+    return report
 
 
 def with_compression() -> Report:

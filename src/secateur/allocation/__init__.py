@@ -5,13 +5,15 @@
 
 from secateur.allocation.erdos_renyi import ErdosRenyi
 from secateur.allocation.global_rank import GlobalRank
+from secateur.allocation.isomorphic import Isomorphic
 from secateur.allocation.uniform import Uniform
 from secateur.core.protocols import Allocation
 
 ALLOCATIONS: dict[str, type[Allocation]] = {
-    "uniform": Uniform,
-    "global": GlobalRank,
     "erdos_renyi": ErdosRenyi,
+    "global": GlobalRank,
+    "isomorphic": Isomorphic,
+    "uniform": Uniform,
 }
 
-__all__ = ["ALLOCATIONS", "ErdosRenyi", "GlobalRank", "Uniform"]
+__all__ = ["ALLOCATIONS", "ErdosRenyi", "GlobalRank", "Isomorphic", "Uniform"]

@@ -14,7 +14,9 @@ from secateur.version import VERSION
 COMMANDS = {
     "demo": "Prune a small network on handwritten digits, from start to proof.",
     "init": "Write a task and a recipe to start from.",
+    "explain": "Show what can be removed from a network, and what not.",
     "prune": "Prune a network of your own.",
+    "cut": "Remove channels from a saved network, without its code.",
     "compress": "Share or quantise the weights of a trained network.",
     "inspect": "Show what a .sct file holds.",
     "bench": "Measure how long one call takes.",

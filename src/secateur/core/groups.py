@@ -1,29 +1,46 @@
 """What can be removed together: groups of units.
 
 A *unit* is the smallest thing a pattern removes: one weight, one block, the `of - keep` smallest of
-every `of` weights. A *group* is the units that are counted together, for instance those of one layer.
+every `of` weights, one channel with all that reads and writes it. A *group* is the units that are counted
+together, for instance those of one layer.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 
+Kind = Literal["elements", "channels", "heads", "layers"]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)  # tensors have no one truth value
 class Member:
-    """One tensor's share in a group: the parameter's name and shape."""
+    """One tensor's share in a group.
+
+    Attributes:
+        tensor: name of a parameter or buffer.
+        shape: of it.
+        axis: along which its positions go.
+        positions: (units, span) unit i owns `positions[i]` along `axis`; None where the pattern knows
+            better which elements are the unit's.
+        buffer: whether it is a buffer, which is cut but neither scored nor masked.
+    """
 
     tensor: str
     shape: tuple[int, ...]
+    axis: int = 0
+    positions: Tensor | None = None
+    buffer: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Group:
     """`units` things that can be removed one at a time; removing one touches every member."""
 
     name: str
     units: int
     members: tuple[Member, ...]
+    kind: Kind = "elements"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,10 @@
-"""The four questions a recipe answers: how important, in which shape, how much where, when."""
+"""The four questions a recipe answers: how important, in which shape, how much where, when.
+
+And a fifth where whole channels go: what pulls them towards zero before?
+"""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -41,6 +44,27 @@ class Pattern(Protocol):
         """
 
 
+@runtime_checkable
+class CoupledPattern(Protocol):
+    """What goes together in several tensors, as the network's graph says; `secateur.graph.coupling`."""
+
+    @property
+    def ceiling(self) -> float:
+        """The largest sparsity that the shape allows."""
+
+    def select(self, groups: Sequence[Group]) -> Sequence[Group]:
+        """Those of a network's groups that this pattern is about."""
+
+    def units(self, group: Group, scores: Scores) -> Tensor:
+        """Pool the scores of all members' elements into (units,); -inf for units that are gone."""
+
+    def masks(self, group: Group, scores: Scores, units: Tensor, remove: int) -> dict[str, Tensor]:
+        """Masks of the group's members, biases included, with the `remove` least important units gone."""
+
+    def rounded(self, group: Group, remove: int) -> int:
+        """The nearest number of units that may go; larger for a larger `remove`."""
+
+
 class Allocation(Protocol):
     """How many units go where?"""
 
@@ -60,3 +84,23 @@ class Schedule(Protocol):
 
     def round(self, step: int, steps: int) -> tuple[int, int]:
         """(first step, length) of the round that `step` belongs to; the learning rate restarts."""
+
+
+class Penalty(Protocol):
+    """What pulls units towards zero before they are removed?"""
+
+    def __call__(
+        self,
+        groups: Sequence[Group],
+        weights: Mapping[str, Tensor],
+        doomed: Mapping[str, Tensor],
+        progress: float,
+    ) -> dict[str, Tensor]:
+        """What to add to the gradients of the groups' weights; nothing where a unit is gone.
+
+        Args:
+            groups: of a coupled pattern.
+            weights: parameters that are members of them, by name; removed elements are 0.
+            doomed: group -> (units,) True for what would have gone, had all been due at the start.
+            progress: in (0, 1], of the steps up to the one before which the last unit goes.
+        """

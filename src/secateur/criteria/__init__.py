@@ -4,16 +4,37 @@
 """
 
 from secateur.core.protocols import Criterion
+from secateur.criteria.activation import Activation
+from secateur.criteria.bn_scale import BnScale
+from secateur.criteria.fisher import Fisher
+from secateur.criteria.fpgm import FPGM
+from secateur.criteria.lamp import LAMP
 from secateur.criteria.magnitude import Magnitude
 from secateur.criteria.random import Random
 from secateur.criteria.taylor import Taylor
 from secateur.criteria.wanda import Wanda
 
 CRITERIA: dict[str, type[Criterion]] = {
+    "activation": Activation,
+    "bn_scale": BnScale,
+    "fisher": Fisher,
+    "fpgm": FPGM,
+    "lamp": LAMP,
     "magnitude": Magnitude,
     "random": Random,
     "taylor": Taylor,
     "wanda": Wanda,
 }
 
-__all__ = ["CRITERIA", "Magnitude", "Random", "Taylor", "Wanda"]
+__all__ = [
+    "CRITERIA",
+    "FPGM",
+    "LAMP",
+    "Activation",
+    "BnScale",
+    "Fisher",
+    "Magnitude",
+    "Random",
+    "Taylor",
+    "Wanda",
+]

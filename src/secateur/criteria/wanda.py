@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from secateur.core.modes import evaluation_mode
 from secateur.core.protocols import Scores
 from secateur.core.task import Calibration
+from secateur.criteria.calibration import needed, watch
+from secateur.criteria.outputs import owner
 from secateur.errors import RecipeError
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -22,6 +22,7 @@ class Wanda:
 
     The norm runs over all examples and positions: for a convolution, one per input channel. The paper
     ranks within each output row of a linear layer; here the pattern and the allocation decide that.
+    Biases and normalisation weights multiply no feature of their own and score zero.
     """
 
     def __call__(
@@ -30,25 +31,23 @@ class Wanda:
         """Scores from at most `data.limit` batches, in evaluation mode.
 
         Raises:
-            RecipeError: there are no data, or a parameter is not the weight of a linear layer or a
-                convolution, so its inputs cannot be seen.
+            RecipeError: there are no data, or a parameter with two or more axes is not the weight of a
+                linear layer or a convolution, so its inputs cannot be seen.
         """
-        if data is None:
-            raise RecipeError(
-                "The criterion 'wanda' needs batches. Pass data=Calibration(batches, loss), or choose "
-                "'magnitude', which needs none."
-            )
-        layers = _owners(model, parameters)
+        data = needed(data, "wanda")
+        layers = _owners(model, [name for name, weight in parameters.items() if weight.dim() > 1])
         squares = _input_squares(model, layers, data)
         return {
             name: weight.detach().abs() * _along_inputs(squares[name].sqrt(), layers[name], weight)
+            if name in layers
+            else torch.zeros_like(weight)
             for name, weight in parameters.items()
         }
 
 
 def _owners(model: nn.Module, names: Iterable[str]) -> dict[str, nn.Module]:
     """The linear layer or convolution that each weight belongs to."""
-    owners = {name: model.get_submodule(name.rpartition(".")[0]) for name in names}
+    owners = {name: owner(model, name) for name in names}
     unknown = [
         name
         for name, module in owners.items()
@@ -63,12 +62,11 @@ def _owners(model: nn.Module, names: Iterable[str]) -> dict[str, nn.Module]:
     return owners
 
 
-@torch.no_grad()
 def _input_squares(model: nn.Module, layers: Mapping[str, nn.Module], data: Calibration) -> dict[str, Tensor]:
     """Sum of squares of each input feature, (in,) by parameter name."""
     squares: dict[str, Tensor] = {}
 
-    def watch(name: str, module: nn.Module) -> Any:
+    def watched(name: str, module: nn.Module) -> Any:
         def hook(_: nn.Module, args: tuple[Tensor, ...]) -> None:
             x = args[0].detach()
             if isinstance(module, CONVOLUTIONS):
@@ -79,14 +77,7 @@ def _input_squares(model: nn.Module, layers: Mapping[str, nn.Module], data: Cali
 
         return module.register_forward_pre_hook(hook)
 
-    handles = [watch(name, module) for name, module in layers.items()]
-    try:
-        with evaluation_mode(model):
-            for batch in islice(data.batches(), data.limit):
-                data.loss(model, batch)
-    finally:
-        for handle in handles:
-            handle.remove()
+    watch(model, data, [watched(name, module) for name, module in layers.items()])
     unseen = [name for name in layers if name not in squares]
     if unseen:
         raise RecipeError(

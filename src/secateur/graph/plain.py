@@ -30,6 +30,7 @@ def plain(model: "onnx.ModelProto") -> "onnx_ir.Model":
     common.ShapeInferencePass()(graph)
     fold_constants(graph, should_fold=known)
     _write_out_shapes_(graph.graph)
+    _drop_wrong_biases_(graph.graph)
     for clean in (
         common.IdentityEliminationPass(),
         common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
@@ -61,6 +62,14 @@ def _write_out_shapes_(graph: "onnx_ir.Graph") -> None:
             )
             graph.register_initializer(shape)
             node.replace_input_with(1, shape)
+
+
+def _drop_wrong_biases_(graph: "onnx_ir.Graph") -> None:
+    """The exporter gives a Conv3d without bias one of zeros, of shape (out, 2), which no runtime takes."""
+    for node in graph:
+        bias = node.inputs[2] if node.op_type == "Conv" and len(node.inputs) > 2 else None
+        if bias is not None and bias.const_value is not None and len(bias.const_value.shape) != 1:
+            node.replace_input_with(2, None)
 
 
 def _name_nodes_(graph: "onnx_ir.Graph") -> None:

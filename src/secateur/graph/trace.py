@@ -3,8 +3,10 @@
 import contextlib
 import io
 import logging
+import traceback
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import onnx_ir
@@ -40,8 +42,11 @@ def trace(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> onnx_ir.Model
         raise
     except Exception as error:
         raise ExportError(
-            f"{type(model).__name__} cannot be exported to ONNX: {_root_cause(error)}. "
-            "secateur needs a network that torch.onnx.export(model, example_inputs, dynamo=True) accepts."
+            f"{type(model).__name__} cannot be exported to ONNX: {_root_cause(error)}{_place(error)}. "
+            "secateur needs a network that torch.onnx.export(model, example_inputs, dynamo=True) accepts. Usual "
+            "remedies: write another operation in its place; make an `if` on a tensor's values a torch.where, "
+            "or take it out of forward(); call nothing but torch on tensors; give an example input of the "
+            "shape that will be used."
         ) from error
 
 
@@ -51,6 +56,19 @@ def _root_cause(error: BaseException) -> str:
         error = error.__cause__
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def _place(error: BaseException) -> str:
+    """The line of the user's code that was being traced, where there is one."""
+    ours = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]))
+    found = ""
+    cause: BaseException | None = error
+    while cause is not None:
+        for frame in traceback.extract_tb(cause.__traceback__):
+            if "site-packages" not in frame.filename and not frame.filename.startswith((*ours, "<")):
+                found = f", at {frame.filename}:{frame.lineno}: {frame.line}"
+        cause = cause.__cause__
+    return found
 
 
 def with_weights_of(graph: onnx_ir.Model, model: nn.Module) -> onnx_ir.Model:
@@ -116,12 +134,16 @@ def _export(model: nn.Module, inputs: tuple[Tensor, ...], dynamic: Any) -> onnx_
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """The exporter talks of its own inner life; what matters reaches the user as an ExportError."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    nowhere = io.StringIO()
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(nowhere),
+            contextlib.redirect_stderr(nowhere),
+        ):
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        logging.disable(before)

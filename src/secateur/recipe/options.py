@@ -4,7 +4,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from secateur.core.protocols import Penalty
 from secateur.errors import RecipeError, did_you_mean
+from secateur.penalties import GroupLasso
 
 Optimizer = Literal["adam", "adamw", "sgd"]
 Decay = Literal["cosine", "constant"]
@@ -44,6 +46,7 @@ class Recovery:
         evaluate_every: steps between evaluations; the best network at full sparsity is kept.
         checkpoint_every: steps between checkpoints on disk.
         batchnorm_batches: batches that re-estimate BatchNorm statistics at the end; 0 leaves them.
+        penalty: what pulls channels and heads towards zero before they are removed; None for nothing.
     """
 
     steps: int = 1000
@@ -56,6 +59,7 @@ class Recovery:
     evaluate_every: int = 100
     checkpoint_every: int = 100
     batchnorm_batches: int = 20
+    penalty: Penalty | None = None
 
     def __post_init__(self) -> None:
         for name, low in (("steps", 0), ("evaluate_every", 1), ("checkpoint_every", 1)):
@@ -69,6 +73,8 @@ class Recovery:
             raise RecipeError(f"momentum = {self.momentum}: expected 0 up to, not including, 1.")
         if not 0 <= self.weight_decay < math.inf:
             raise RecipeError(f"weight_decay = {self.weight_decay}: expected 0 or more.")
+        if isinstance(self.penalty, (str, type)):
+            raise RecipeError(f"penalty = {self.penalty!r}: expected an object, such as {GroupLasso()}.")
         for name, known in (("optimizer", get_args(Optimizer)), ("decay", get_args(Decay))):
             value = getattr(self, name)
             if value not in known:

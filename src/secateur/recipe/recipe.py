@@ -3,10 +3,10 @@
 import hashlib
 import json
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from secateur.allocation import GlobalRank
-from secateur.core.protocols import Allocation, Criterion, Pattern, Schedule
+from secateur.core.protocols import Allocation, CoupledPattern, Criterion, Pattern, Schedule
 from secateur.criteria import Magnitude
 from secateur.errors import RecipeError
 from secateur.patterns import Elements
@@ -14,6 +14,8 @@ from secateur.recipe.compression import Compression
 from secateur.recipe.options import Recovery
 from secateur.recipe.tables import to_dict
 from secateur.schedules import Gradual, OneShot
+
+Measure = Literal["weights", "parameters", "channels", "multiply_adds"]
 
 DEFAULTS = {
     "criterion": Magnitude(),
@@ -34,7 +36,8 @@ class Recipe:
         allocation: how much goes where?
         schedule: when?
         measure: "weights" counts the weights that the recipe may touch, "parameters" all parameters of
-            the network, biases and skipped layers included.
+            the network, biases and skipped layers included. Where whole channels go, "channels" counts
+            these, and "multiply_adds" the arithmetic of one forward call.
         only: shell-style name patterns of weights that may be pruned.
         skip: shell-style name patterns of weights that stay dense.
         floor: fraction of every weight tensor that stays at least; one unit always does.
@@ -47,10 +50,10 @@ class Recipe:
 
     sparsity: float = 0.9
     criterion: Criterion = field(default_factory=Magnitude)
-    pattern: Pattern = field(default_factory=Elements)
+    pattern: Pattern | CoupledPattern = field(default_factory=Elements)
     allocation: Allocation = field(default_factory=GlobalRank)
     schedule: Schedule = field(default_factory=Gradual)
-    measure: Literal["weights", "parameters"] = "weights"
+    measure: Measure = "weights"
     only: tuple[str, ...] = ("*",)
     skip: tuple[str, ...] = ()
     floor: float = 0.005
@@ -66,8 +69,7 @@ class Recipe:
             )
         if not 0 <= self.floor < 1:
             raise RecipeError(f"floor = {self.floor}: expected 0 up to, not including, 1.")
-        if self.measure not in ("weights", "parameters"):
-            raise RecipeError(f"measure = {self.measure!r} is unknown. Known: 'weights', 'parameters'.")
+        self._check_measure()
         ceiling = self.pattern.ceiling
         if self.sparsity and ceiling < 1 and abs(self.sparsity - ceiling) > 1e-4:
             raise RecipeError(
@@ -77,6 +79,7 @@ class Recipe:
         if ceiling < 1 and self.measure != "weights":
             raise RecipeError(f"{self.pattern} fixes the sparsity of its weights: use measure = 'weights'.")
         self._check_schedule()
+        self._check_penalty()
 
     def _check_types(self) -> None:
         """Texts belong into TOML; in Python, answers are objects and name patterns come in tuples."""
@@ -93,6 +96,19 @@ class Recipe:
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 raise RecipeError(f"{name} = {value!r}: expected a number.")
 
+    def _check_measure(self) -> None:
+        """What is counted must be something that the pattern removes."""
+        if self.measure not in get_args(Measure):
+            raise RecipeError(
+                f"measure = {self.measure!r} is unknown. Known: {', '.join(map(repr, get_args(Measure)))}."
+            )
+        if self.measure in ("channels", "multiply_adds") and not isinstance(self.pattern, CoupledPattern):
+            raise RecipeError(
+                f"measure = {self.measure!r} counts what only whole channels take along, and "
+                f"{self.pattern} leaves every channel where it is. Use measure = 'weights', or the pattern "
+                "'channels' or 'heads'."
+            )
+
     def _check_schedule(self) -> None:
         """A schedule must come to the whole goal within the steps that the recipe gives it."""
         steps = self.recovery.steps
@@ -103,6 +119,34 @@ class Recipe:
                 f"{self.schedule} comes to {100 * most:.0f} % of the goal within {steps} recovery "
                 "steps. Give more steps, or a schedule that ends earlier."
             )
+
+    def _check_penalty(self) -> None:
+        """A penalty needs whole units to pull at, and steps before they go."""
+        if self.compress is not None and self.compress.recovery.penalty is not None:
+            raise RecipeError(
+                f"compress.recovery.penalty = {self.compress.recovery.penalty}: nothing is removed after "
+                "sharing or quantising. Expected it in [recovery], or nowhere."
+            )
+        penalty = self.recovery.penalty
+        if penalty is None:
+            return
+        if not isinstance(self.pattern, CoupledPattern):
+            raise RecipeError(
+                f"recovery.penalty = {penalty} pulls whole channels towards zero, and {self.pattern} removes "
+                "none. Use the pattern 'channels' or 'heads', or leave the penalty out."
+            )
+        if self.recovery.steps and not self.complete_at:
+            raise RecipeError(
+                f"{self.schedule} removes all at once before the first of {self.recovery.steps} steps, and "
+                f"leaves recovery.penalty = {penalty} nothing to pull at. Give it time: a schedule such as "
+                "OneShot(at=0.5), or more steps."
+            )
+
+    @property
+    def complete_at(self) -> int:
+        """The step before which the last part of the goal is removed."""
+        steps = self.recovery.steps
+        return next((step for step in range(steps) if self.schedule(step, steps) == 1.0), 0)
 
     def with_sparsity(self, sparsity: float) -> "Recipe":
         """The same recipe with another goal."""

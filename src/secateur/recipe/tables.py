@@ -10,6 +10,7 @@ from typing import Any
 from secateur.allocation import ALLOCATIONS
 from secateur.criteria import CRITERIA
 from secateur.patterns import PATTERNS
+from secateur.penalties import PENALTIES
 from secateur.quantize import METHODS
 from secateur.schedules import SCHEDULES
 
@@ -19,6 +20,7 @@ TABLES: dict[str, Mapping[str, type[Any]]] = {
     "allocation": ALLOCATIONS,
     "schedule": SCHEDULES,
     "method": METHODS,
+    "penalty": PENALTIES,
 }
 """By the names of the fields that they are for, wherever in the recipe these stand."""
 
@@ -28,13 +30,15 @@ def to_dict(options: Any) -> dict[str, Any]:
     plain: dict[str, Any] = {}
     for field in dataclasses.fields(options):
         value = getattr(options, field.name)
+        if value is None:
+            continue
         if field.name in TABLES:
             names = {cls: name for name, cls in TABLES[field.name].items()}
             name = names.get(type(value), f"{type(value).__module__}.{type(value).__qualname__}")
             plain[field.name] = {"name": name, **_fields(value)}
         elif isinstance(value, tuple):
             plain[field.name] = list(value)
-        elif value is not None:
+        else:
             plain[field.name] = to_dict(value) if dataclasses.is_dataclass(value) else value
     return plain
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from secateur.core.masks import Masks
 from secateur.core.task import Calibration
+from secateur.graph.structure import Structure
 from secateur.pruner import Pruner
 from secateur.quantize.onnx.ranges import Range
 from secateur.recipe import Recipe
@@ -116,9 +117,11 @@ class Free:
 class Pruning(Free):
     """Weights go by the recipe's schedule, and removed ones stay zero."""
 
-    def __init__(self, model: nn.Module, recipe: Recipe, data: Calibration) -> None:
+    def __init__(
+        self, model: nn.Module, recipe: Recipe, data: Calibration, structure: Structure | None
+    ) -> None:
         super().__init__(model)
-        self._pruner = Pruner(model, recipe, data=data)
+        self._pruner = Pruner(model, recipe, data=data, structure=structure)
 
     @property
     def masks(self) -> Masks:  # type: ignore[override]
@@ -134,6 +137,10 @@ class Pruning(Free):
     def rewound(self) -> bool:  # type: ignore[override]
         """Whether the last step put early weights back."""
         return self._pruner.rewound
+
+    def before_step(self) -> None:
+        """Pull at what is still to go, where the recipe has a penalty."""
+        self._pruner.before_step()
 
     def step(self) -> None:
         """Hold the zeros, and remove what is due."""
@@ -153,6 +160,8 @@ def free(model: nn.Module, _recipe: Recipe, _data: Calibration) -> Constraint:
     return Free(model)
 
 
-def pruning(model: nn.Module, recipe: Recipe, data: Calibration) -> Constraint:
-    """Weights go by the recipe, and stay zero."""
-    return Pruning(model, recipe, data)
+def pruning(
+    model: nn.Module, recipe: Recipe, data: Calibration, structure: Structure | None = None
+) -> Constraint:
+    """Weights go by the recipe, and stay zero; whole channels as the network's structure says."""
+    return Pruning(model, recipe, data, structure)

@@ -38,7 +38,7 @@ def seen_inputs(model: nn.Module, task: Task, count: int, seed: int) -> list[Inp
         handle.remove()
     if not seen:
         raise TaskError(
-            "loss(model, batch) did not call the network, so there are no inputs to calibrate int8 with. "
-            "Expected a loss that calls model(...)."
+            "loss(model, batch) did not call the network, so its inputs cannot be seen. Expected a loss that "
+            "calls model(...)."
         )
     return seen

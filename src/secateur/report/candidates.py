@@ -13,6 +13,7 @@ from secateur.artifact.network import load
 from secateur.compressed import compressed_graph
 from secateur.core.masks import Masks
 from secateur.core.task import Metric, Task
+from secateur.cutting import Outcome
 from secateur.export import max_abs_diff, save_state, write_graph
 from secateur.graph.trace import trace, with_weights_of
 from secateur.graph.weights import names_among
@@ -27,7 +28,10 @@ DENSE_SCT = "dense.sct"
 
 @dataclass(frozen=True)
 class Candidate:
-    """One network with its graph, its real file and its value on the task."""
+    """One network with its graph, its real file and its value on the task.
+
+    The masks are those of the training; where the network was cut since, they have the shapes from before.
+    """
 
     name: str
     model: nn.Module
@@ -36,6 +40,7 @@ class Candidate:
     metric: Metric
     masks: Masks
     steps: int
+    cut: Outcome | None = None
 
     @property
     def format(self) -> str:
@@ -71,21 +76,22 @@ def of_stage(trained: Trained, task: Task, original: Candidate, file: Path) -> C
     else:
         save_state(model, file)
     steps = recipe.recovery.steps
-    return Candidate(trained.stage.name, model, graph, file, metric, trained.training.masks, steps)
+    masks = trained.training.masks
+    return Candidate(trained.stage.name, model, graph, file, metric, masks, steps, trained.cut)
 
 
 def compressed(
     trained: Trained,
     task: Task,
     recipe: Recipe,
-    original: Candidate,
+    pruned: Candidate,
     file: Path,
     calibration: Sequence[Inputs],
 ) -> Candidate:
-    """A shared or quantised stage as a `.sct`; its metric is that of the file, run in ONNX Runtime."""
+    """A pruned network, shared or quantised, as a `.sct`; its metric is that of the file in ONNX Runtime."""
     model = trained.model
     assert recipe.compress is not None, "only a recipe that compresses has such a stage"
-    graph = with_weights_of(original.graph, model)
+    graph = with_weights_of(pruned.graph, model)
     grids = trained.training.grids.renamed(names_among(model, graph.graph.initializers))
     graph = compressed_graph(
         graph,
@@ -99,7 +105,8 @@ def compressed(
     metric = evaluated(task.evaluate, in_file(file, model, task))
     write_graph(graph, file, _metadata(task, recipe, metric), scales=grids.scales)
     steps = recipe.recovery.steps + trained.stage.recipe.recovery.steps
-    return Candidate(trained.stage.name, model, graph, file, metric, trained.training.masks, steps)
+    masks = trained.training.masks
+    return Candidate(trained.stage.name, model, graph, file, metric, masks, steps, pruned.cut)
 
 
 def in_file(file: Path, model: nn.Module, task: Task) -> nn.Module:

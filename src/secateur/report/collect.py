@@ -119,7 +119,7 @@ def history(trained: Trained) -> list[HistoryPoint]:
 
 def curve_point(candidate: Candidate) -> CurvePoint:
     """One point of the trade-off curve."""
-    sparsity = candidate.masks.sparsity
+    sparsity = candidate.cut.sparsity if candidate.cut is not None else candidate.masks.sparsity
     return CurvePoint(
         factor=1 / (1 - sparsity),
         sparsity=sparsity,
@@ -142,6 +142,8 @@ def nonzero(parameters: Sequence[torch.Tensor]) -> int:
 
 def _sparsity(candidate: Candidate, recipe: Recipe) -> float:
     """What was removed of what the recipe counts; weights that were zero all along do not count."""
+    if candidate.cut is not None:
+        return candidate.cut.sparsity
     counted = dict(candidate.model.named_parameters())
     if recipe.measure == "weights" and candidate.masks.total:
         counted = dict(prunable(candidate.model, recipe.only, recipe.skip))

@@ -97,6 +97,25 @@ class CompressionInfo(TypedDict):
     max_drop: float
 
 
+class Cut(TypedDict):
+    """One group of channels or heads, before and after."""
+
+    name: str
+    kind: str  # "channels", "heads" or "layers"
+    before: int
+    after: int
+
+
+class CutInfo(TypedDict):
+    """What cutting whole channels off came to, and the certificate: the cut network against the masked one."""
+
+    groups: list[Cut]
+    multiply_adds: list[int]  # of one example: dense, and what is left
+    max_abs_diff: float | Missing  # largest difference of their outputs; missing where the cut was undone
+    relative_diff: float | Missing  # the same over the largest output
+    inputs: int  # random and real ones that were compared
+
+
 class Certificates(TypedDict):
     """What was checked on this very run."""
 
@@ -141,6 +160,7 @@ class Report(TypedDict):
     small_dense_baseline: Entry | Missing
     compression: CompressionInfo | Missing
     ratios: Ratios
+    cut: CutInfo | Missing  # where whole channels were removed
     layers: list[Layer]
     certificates: Certificates
     history: dict[str, list[HistoryPoint]]  # by entry name: "pruned", "dense_control", ...

@@ -100,7 +100,7 @@ def _cells(entry: Entry, info: MetricInfo, notes: Notes) -> list[str]:
 
 
 def _gains(report: Report, notes: Notes) -> dict[str, str]:
-    ratios = report["ratios"]
+    ratios, cut = report["ratios"], words.known(report["cut"])
     speed, latency = words.known(ratios["latency"]), words.known(words.final(report)["latency_ms"])
     if speed is None or latency is None:
         time = notes.mark(ratios["latency"] if speed is None else words.final(report)["latency_ms"])
@@ -110,15 +110,16 @@ def _gains(report: Report, notes: Notes) -> dict[str, str]:
         "file": f"{words.size_change(ratios['bytes'])} than the dense safetensors file "
         f"(the same compression without pruning: {words.size_change(ratios['bytes_without_pruning'])})",
         "weights": f"{words.ratio(ratios['parameters'])} fewer that are not zero",
+        **({"widths": words.widths(cut)} if cut else {}),
         "time": time,
     }
 
 
 def _checks(report: Report) -> dict[str, str]:
-    checks = report["certificates"]
+    checks, cut = report["certificates"], words.known(report["cut"])
     why = words.rounding(checks["rounded"])
     return {
-        "zeros": words.zeros(checks["zeros_exact"]),
+        **({"cut": words.cut_check(cut)} if cut else {"zeros": words.zeros(checks["zeros_exact"])}),
         "ONNX": f"differs from PyTorch by at most {checks['onnx_max_abs_diff']:.1e}{why}",
         "reloaded": f"differs from PyTorch by at most {checks['reloaded_max_abs_diff']:.1e}{why}",
     }

@@ -1,7 +1,7 @@
 """What does a run mean, in plain sentences that claim nothing which was not measured?"""
 
 from secateur.report import words
-from secateur.report.schema import Entry, Report
+from secateur.report.schema import Entry, Report, is_missing
 
 
 def verdict(report: Report, *, taught: bool, wanted_teacher: bool) -> list[str]:
@@ -13,7 +13,8 @@ def verdict(report: Report, *, taught: bool, wanted_teacher: bool) -> list[str]:
         wanted_teacher: whether the recipe asked for that.
     """
     random, small = words.known(report["random_baseline"]), words.known(report["small_dense_baseline"])
-    sentences = [_quality(report), *_advice(report), _size(report), *_compression(report), _speed(report)]
+    sentences = [_quality(report), *_advice(report), _size(report), *_cut(report)]
+    sentences += [*_compression(report), _speed(report)]
     if random is not None:
         sentences.append(_baseline(report, random, "Random pruning at the same sparsity"))
     if small is not None:
@@ -37,7 +38,8 @@ def verdict(report: Report, *, taught: bool, wanted_teacher: bool) -> list[str]:
 def _quality(report: Report) -> str:
     info, dense, final = report["metric"], report["dense"], words.final(report)
     control = words.known(report["dense_control"])
-    gone = f"{words.sparsity(final['sparsity'])} of the {report['recipe']['measure']} are gone. "
+    measure = report["recipe"]["measure"].replace("_", "-")
+    gone = f"{words.sparsity(final['sparsity'])} of the {measure} are gone. "
     sentence = (
         f"{gone if final['sparsity'] else ''}"
         f"{words.heading(info['name'])}: {words.metric(dense['value'], info)} before, "
@@ -73,6 +75,16 @@ def _size(report: Report) -> str:
     )
 
 
+def _cut(report: Report) -> list[str]:
+    """What cutting channels off came to, and whether it was proved."""
+    cut = words.known(report["cut"])
+    if cut is None:
+        return []
+    if is_missing(cut["max_abs_diff"]):
+        return [f"{words.heading(words.reason(cut['max_abs_diff']))} The file holds the masked network."]
+    return [f"{words.widths(cut)}. Proof: {words.cut_check(cut)}."]
+
+
 def _compression(report: Report) -> list[str]:
     """What sharing or quantising brought, and whether it was kept."""
     info, metric = words.known(report["compression"]), report["metric"]
@@ -106,6 +118,11 @@ def _speed(report: Report) -> str:
     )
     if ratio >= words.FASTER:
         return measured
+    if not is_missing(report["cut"]):
+        return (
+            f"{measured} A network this small, or layers this narrow, cost ONNX Runtime about the same for "
+            "any width. A higher sparsity, measure = 'multiply_adds', or fewer layers would help."
+        )
     return (
         f"{measured} ONNX Runtime multiplies by zeros like by any other number, so zeros alone save bytes, "
         "not time. Time needs a runtime with sparse kernels, or whole channels removed."

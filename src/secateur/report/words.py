@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeVar, cast
 
-from secateur.report.schema import Entry, Latency, MetricInfo, Missing, Report, is_missing
+from secateur.report.schema import CutInfo, Entry, Latency, MetricInfo, Missing, Report, is_missing
 
 T = TypeVar("T")
 
@@ -175,6 +175,27 @@ def zeros(exact: bool) -> str:
     if exact:
         return "every removed weight is exactly zero in the saved file"
     return "NOT every removed weight is exactly zero in the saved file"
+
+
+def widths(cut: CutInfo) -> str:
+    """How many channels are left, and how much arithmetic; the latter is a count, not a time."""
+    before, after = (sum(group[when] for group in cut["groups"]) for when in ("before", "after"))
+    dense, left = cut["multiply_adds"]
+    return (
+        f"{after:,} of {before:,} channels and heads are left, "
+        f"{ratio(dense / max(1, left))} fewer multiply-adds ({dense:,} to {left:,})"
+    )
+
+
+def cut_check(cut: CutInfo) -> str:
+    """The certificate of the cut."""
+    largest, relative = known(cut["max_abs_diff"]), known(cut["relative_diff"])
+    if largest is None or relative is None:
+        return reason(cut["max_abs_diff"])
+    return (
+        f"the cut network differs from the masked one by at most {largest:.1e} ({relative:.1e} of the "
+        f"largest output) on {cut['inputs']} inputs"
+    )
 
 
 def rounding(rounded: bool) -> str:

@@ -1,0 +1,1 @@
+"""What does `benchmarks.model_matrix` consist of: architectures, measures, two pruners, one page?"""

@@ -1,0 +1,218 @@
+"""What is left of a saved network when its least important channels go?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from secateur.recipe import Recipe
+    from secateur.surgery.onnx.network import GraphCut
+
+UNTRAINED = (
+    "The weights that are left are as they were. Expect worse answers than the whole network's until it is "
+    "trained on, which its own code can do: secateur prune."
+)
+
+
+def _sizes(ctx: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, list[int]]:
+    """`input=1,3,224,224` -> its name and sizes."""
+    sizes = {}
+    for text in given:
+        name, _, numbers = text.rpartition("=")
+        parts = numbers.split(",")
+        if not name or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+            raise click.BadParameter(f"{text!r}: expected a name and sizes, such as input=1,3,224,224.")
+        sizes[name] = [int(part) for part in parts]
+    return sizes
+
+
+@click.command("cut")
+@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.onnx|MODEL.sct")
+@click.option("--sparsity", type=float, metavar="FRACTION", help="Of the weights; 0.5 removes half of them.")
+@click.option(
+    "--recipe",
+    "recipe_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE.toml",
+    help="Instead of --sparsity; its pattern is channels or heads. Nothing is trained.",
+)
+@click.option(
+    "--skip", multiple=True, metavar="PATTERN", help="Weights whose channels stay, such as 'head.*'."
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FILE.onnx|FILE.sct")
+@click.option(
+    "--shape",
+    "sizes",
+    multiple=True,
+    callback=_sizes,
+    metavar="NAME=SIZES",
+    help="Of an input with free sizes: input=1,3,224,224.",
+)
+@click.option(
+    "--inputs",
+    "inputs_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE.npz",
+    help="Real inputs, to compare answers on as well.",
+)
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="For the timing.")
+@click.option("--overwrite", is_flag=True, help="Replace the file where it exists.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(
+    model: Path,
+    sparsity: float | None,
+    recipe_file: Path | None,
+    skip: tuple[str, ...],
+    out: Path,
+    sizes: dict[str, list[int]],
+    inputs_file: Path | None,
+    threads: int,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Remove the least important channels and heads of a saved network, and prove that nothing else changed.
+
+    The file is all that is needed, no Python code. The network becomes narrower in every runtime. It is not
+    trained.
+    """
+    from secateur.files import write_atomically
+    from secateur.surgery.onnx.example import described, example_inputs, read_inputs
+    from secateur.surgery.onnx.network import cut_onnx
+    from secateur.surgery.onnx.read import read_graph
+    from secateur.surgery.onnx.write import file_bytes
+
+    recipe = _recipe(sparsity, recipe_file, skip)
+    _check_out(out, overwrite)
+    graph = read_graph(model)
+    real = [read_inputs(graph, inputs_file)] if inputs_file else []
+    example = real[0] if real and not sizes else example_inputs(graph, sizes)
+    done = cut_onnx(graph, recipe, [example, *real])
+    metadata = {"recipe": recipe.to_dict(), "certificate": done.certificate.relative}
+    data = file_bytes(done.graph, out.suffix, metadata)
+    before = len(file_bytes(done.structure.graph, out.suffix, {}))
+    milliseconds = _times(done, example, threads)
+    write_atomically(out, data)
+    found = {
+        "inputs": described(graph, example),
+        "figures": {**_figures(done), "bytes": [before, len(data)], "milliseconds": milliseconds},
+        "groups": {name: list(counts) for name, counts in done.left.items()},
+        "certificate": {
+            "max_abs_diff": done.certificate.max_abs_diff,
+            "relative": done.certificate.relative,
+            "inputs": done.certificate.inputs,
+        },
+    }
+    _show(found, out, as_json)
+
+
+def _recipe(sparsity: float | None, recipe_file: Path | None, skip: tuple[str, ...]) -> "Recipe":
+    """From the options or the file; what only training would use is refused."""
+    from dataclasses import replace
+
+    from secateur.errors import RecipeError
+    from secateur.patterns import Channels
+    from secateur.recipe import Recipe
+    from secateur.recipe.toml import read
+
+    if (sparsity is None) == (recipe_file is None):
+        raise click.UsageError("Give either --sparsity FRACTION or --recipe FILE.toml.")
+    if sparsity is not None:
+        return Recipe(sparsity=sparsity, pattern=Channels(), skip=skip)
+    assert recipe_file is not None, "one of both is given"
+    recipe = read(recipe_file)
+    if recipe.compress is not None:
+        raise RecipeError(
+            f"{recipe_file} has a table [compress], which needs the task that the network was trained for: "
+            "secateur compress. Leave it out here."
+        )
+    return replace(recipe, skip=(*recipe.skip, *skip))
+
+
+def _check_out(out: Path, overwrite: bool) -> None:
+    """Before minutes of work."""
+    from secateur.errors import OutputError
+
+    if out.suffix not in (".onnx", ".sct"):
+        raise OutputError(f"{out}: expected a name that ends in .onnx or .sct.")
+    if not overwrite and (out.exists() or out.is_symlink()):
+        raise OutputError(
+            f"{out} exists already. Name another file, or say that it may be replaced (--overwrite)."
+        )
+
+
+def _figures(done: "GraphCut") -> dict[str, list[int]]:
+    """Before and after."""
+    from secateur.graph.cost import multiply_adds, parameters
+
+    graphs = ((done.structure.graph, done.structure.values), (done.graph, done.values))
+    return {
+        "parameters": [parameters(graph) for graph, _ in graphs],
+        "multiply_adds": [multiply_adds(graph, values) for graph, values in graphs],
+    }
+
+
+def _times(done: "GraphCut", example: Any, threads: int) -> list[float]:
+    """Median milliseconds of one call before and after, interleaved."""
+    from secateur.measure.latency import time_calls
+    from secateur.surgery.onnx.run import caller
+
+    before, after = caller(done.structure.graph, threads), caller(done.graph, threads)
+    timed = time_calls({"before": lambda: before(example), "after": lambda: after(example)})
+    return [timed[name].median for name in ("before", "after")]
+
+
+def _show(found: dict[str, Any], out: Path, as_json: bool) -> None:
+    if as_json:
+        import json
+
+        click.echo(json.dumps(found, indent=2))
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    certificate = found["certificate"]
+    lines = (
+        f"Masked and cut network answer alike on {certificate['inputs']} inputs: they differ by at most "
+        f"{certificate['max_abs_diff']:.1e}, {certificate['relative']:.1e} of the largest output.",
+        f"Inputs, also of the time: {found['inputs']}",
+        UNTRAINED,
+        f"{out}: {out.stat().st_size:,} bytes",
+    )
+    console.print(_groups(found["groups"]))
+    console.print(_comparison(found["figures"]))
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _groups(groups: dict[str, list[int]]) -> "Table":
+    """What is left of each."""
+    from rich.box import SIMPLE
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=SIMPLE)
+    grid.add_column("group", overflow="fold")
+    grid.add_column("before", justify="right")
+    grid.add_column("left", justify="right")
+    for name, (left, units) in groups.items():
+        grid.add_row(Text(name), f"{units:,}", f"{left:,}")
+    return grid
+
+
+def _comparison(figures: dict[str, list[float]]) -> "Table":
+    """Before, after, and how many times less."""
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    grid = Table(box=SIMPLE)
+    grid.add_column("")
+    for head in ("before", "after", "less"):
+        grid.add_column(head, justify="right")
+    for name, (before, after) in figures.items():
+        digits = ",.3f" if isinstance(before, float) else ","
+        less = f"{before / after:.2f}x" if after else "-"
+        grid.add_row(name.replace("_", "-"), f"{before:{digits}}", f"{after:{digits}}", less)
+    return grid

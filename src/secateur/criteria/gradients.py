@@ -1,0 +1,61 @@
+"""What do the gradients of the calibration batches say about each weight?"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import islice
+
+import torch
+from torch import Tensor, nn
+
+from secateur.core.modes import evaluation_mode
+from secateur.core.protocols import Scores
+from secateur.core.task import Calibration
+from secateur.criteria.calibration import needed
+from secateur.errors import NumericalError, RecipeError
+
+
+def mean_over_batches(
+    model: nn.Module,
+    parameters: Mapping[str, Tensor],
+    data: Calibration | None,
+    score: Callable[[Tensor, Tensor], Tensor],
+    *,
+    criterion: str,
+) -> Scores:
+    """The mean of `score(weight, gradient)` over at most `data.limit` batches, in evaluation mode.
+
+    A parameter that the loss does not touch scores zero. Gradients are not left behind.
+
+    Raises:
+        RecipeError: there are no data.
+        NumericalError: the loss of a batch is NaN or infinite.
+    """
+    data = needed(data, criterion)
+    scores = {name: torch.zeros_like(weight) for name, weight in parameters.items()}
+    count = 0
+    with evaluation_mode(model), _gradients(parameters.values()):
+        for batch in islice(data.batches(), data.limit):
+            loss = data.loss(model, batch)
+            if not bool(torch.isfinite(loss)):
+                raise NumericalError(f"The loss of calibration batch {count} is {float(loss.detach())}.")
+            gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
+            for (name, weight), gradient in zip(parameters.items(), gradients, strict=True):
+                if gradient is not None:
+                    scores[name] += score(weight.detach(), gradient)
+            count += 1
+    if not count:
+        raise RecipeError(f"The criterion {criterion!r} got no batch: task.batches() was empty.")
+    return {name: total / count for name, total in scores.items()}
+
+
+@contextmanager
+def _gradients(parameters: Iterable[Tensor]) -> Iterator[None]:
+    """Ask for gradients of frozen parameters too; they may be pruned like the others."""
+    frozen = [parameter for parameter in parameters if not parameter.requires_grad]
+    for parameter in frozen:
+        parameter.requires_grad_(True)
+    try:
+        yield
+    finally:
+        for parameter in frozen:
+            parameter.requires_grad_(False)

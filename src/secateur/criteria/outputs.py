@@ -1,0 +1,35 @@
+"""Which elements of a weight make which output channel?
+
+For most layers a channel is a row. Transposed convolutions keep their outputs along axis 1, group by group;
+embeddings along the last axis. The scores of a channel are shared out evenly over the elements that make it,
+so that their sum gives the channel's score back, and what reads a channel adds the same to all of them.
+"""
+
+import torch
+from torch import Tensor, nn
+
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
+
+
+def owner(model: nn.Module, name: str) -> nn.Module:
+    """The module that holds the parameter of this name."""
+    return model.get_submodule(name.rpartition(".")[0])
+
+
+def to_outputs(weight: Tensor, module: nn.Module) -> Tensor:
+    """(channels, elements that make each) of a parameter of `module`."""
+    if isinstance(module, TRANSPOSED) and weight.dim() > 1:  # (in, out / groups, *kernel)
+        by_group = weight.reshape(module.groups, -1, *weight.shape[1:])
+        return by_group.transpose(1, 2).reshape(module.groups * weight.shape[1], -1)
+    if isinstance(module, EMBEDDINGS):
+        return weight.T
+    return weight.reshape(weight.shape[:1].numel(), -1)
+
+
+def spread(channels: Tensor, weight: Tensor, module: nn.Module) -> Tensor:
+    """Scores (channels,) of outputs, in the weight's shape: each shared out evenly over its elements."""
+    places = to_outputs(torch.arange(weight.numel(), device=weight.device).reshape(weight.shape), module)
+    scores = channels.new_empty(weight.numel())
+    scores[places] = (channels / places.shape[1])[:, None]
+    return scores.reshape(weight.shape)

@@ -1,0 +1,59 @@
+"""How is a statement laid out in lines that are not too long?
+
+As `ruff format` does it: all on one line; else what is in the last brackets on a line of its own; else one item
+on each line, with a comma behind it.
+"""
+
+from collections.abc import Callable
+
+from secateur.emit.expressions import Brackets, Expr, Piece
+
+WIDTH = 88
+Words = Callable[[Piece], str]
+"""The text of a variable or an attribute."""
+
+
+def flat(expression: Expr, words: Words) -> str:
+    """On one line."""
+    return "".join(_flat(piece, words) for piece in expression.pieces)
+
+
+def statement(before: str, expression: Expr, words: Words, indent: int = 8) -> list[str]:
+    """`before` and the expression, for instance `x = self.conv(x)`, in as few lines as fit."""
+    return _lines(before, expression, "", words, indent)
+
+
+def _flat(piece: Piece, words: Words) -> str:
+    if isinstance(piece, Brackets):
+        return piece.opening + ", ".join(flat(item, words) for item in piece.items) + piece.closing
+    return piece if isinstance(piece, str) else words(piece)
+
+
+def _lines(before: str, expression: Expr, after: str, words: Words, indent: int) -> list[str]:
+    pad = " " * indent
+    whole = f"{pad}{before}{flat(expression, words)}{after}"
+    last = expression.pieces[-1]
+    if len(whole) <= WIDTH:
+        return [whole]
+    if not isinstance(last, Brackets) or not last.items:
+        return _in_parentheses(before, expression, after, words, indent) if before else [whole]
+    head = before + "".join(_flat(piece, words) for piece in expression.pieces[:-1])
+    return [
+        f"{pad}{head}{last.opening}",
+        *_between(last, words, indent + 4),
+        f"{pad}{last.closing.lstrip(',')}{after}",
+    ]
+
+
+def _between(brackets: Brackets, words: Words, indent: int) -> list[str]:
+    body = " " * indent + ", ".join(flat(item, words) for item in brackets.items)
+    if len(body) <= WIDTH and not (brackets.literal and len(brackets.items) > 1) and brackets.closing != ",)":
+        return [body]
+    return [line for item in brackets.items for line in _lines("", item, ",", words, indent)]
+
+
+def _in_parentheses(before: str, expression: Expr, after: str, words: Words, indent: int) -> list[str]:
+    """A statement that has no brackets at its end gets some."""
+    pad = " " * indent
+    inner = _lines("", expression, "", words, indent + 4)
+    return [f"{pad}{before}(", *inner, f"{pad}){after}"]

@@ -1,0 +1,86 @@
+"""What do all operators of a graph say about its axes, and what about axes that no tensor shows?"""
+
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir
+
+from secateur.errors import CouplingError
+from secateur.graph.relations import Axis, Fixed, Operator, Relation, Same
+from secateur.graph.rules import RULES
+from secateur.graph.rules.recurrent import stacked
+from secateur.graph.values import Values
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All relations, and the size of every axis they speak of."""
+
+    relations: tuple[Relation, ...]
+    sizes: dict[Axis, int]
+
+
+def facts(graph: onnx_ir.Model, values: Values, parameters: Collection[str], seconds: float = 120.0) -> Facts:
+    """Ask every operator's rule, once.
+
+    Args:
+        graph: of the network.
+        values: of one run of it.
+        parameters: tensors that can be cut; other constants can only shrink where they are uniform.
+        seconds: after which to give up.
+
+    Raises:
+        CouplingError: the time is over.
+    """
+    until = time.monotonic() + seconds
+    sizes = {(name, i): size for name, shape in values.shapes.items() for i, size in enumerate(shape)}
+    found = [*_borders(graph, values), *_constants(graph, parameters)]
+    found += [Same((a, 1), (b, 1)) for a, b in stacked(parameters)]
+    constant = {name for name, value in graph.graph.initializers.items() if not value.is_graph_input()}
+    for node in graph.graph:
+        if time.monotonic() > until:
+            raise CouplingError(
+                f"Reading the graph took more than {seconds:g} seconds; it has {len(graph.graph)} "
+                "operators. Allow more time, or cut a part of the network at a time."
+            )
+        inputs = {value.name or "" for value in node.inputs if value is not None}
+        if inputs <= constant:
+            constant |= {value.name or "" for value in node.outputs}
+        found += _said(Operator(node, values, frozenset(constant & inputs), sizes))
+    return Facts(tuple(found), sizes)
+
+
+def _said(op: Operator) -> Iterator[Relation]:
+    """What the rule says; what has none, or holds a graph of its own, is not cut."""
+    if op.node.op_type in RULES and op.node.domain in ("", "ai.onnx"):
+        yield from RULES[op.node.op_type](op)
+        return
+    reason = f"{op.described()} is an operator that secateur does not follow"
+    yield from op.fix_all(reason)
+    for attribute in op.node.attributes.values():
+        if attribute.type == onnx_ir.AttributeType.GRAPH:
+            for inner in attribute.as_graph().all_nodes():
+                for value in inner.inputs:
+                    if value is not None and value.name:
+                        yield from op.fix(value.name, range(len(op.shape(value.name))), reason)
+
+
+def _borders(graph: onnx_ir.Model, values: Values) -> Iterator[Relation]:
+    """What the user gives and gets keeps its size."""
+    for what, border in (("an input", graph.graph.inputs), ("an output", graph.graph.outputs)):
+        for value in border:
+            for i in range(len(values.shapes.get(value.name or "", ()))):
+                yield Fixed((value.name or "", i), f"{value.name} is {what} of the network")
+
+
+def _constants(graph: onnx_ir.Model, parameters: Collection[str]) -> Iterator[Relation]:
+    """A constant that the code computes can follow a cut only where all its positions are alike."""
+    for name, value in graph.graph.initializers.items():
+        if name in parameters or value.const_value is None or value.const_value.size <= 1:
+            continue
+        array = value.const_value.numpy()
+        for i, size in enumerate(array.shape):
+            if size > 1 and not bool(np.all(array == np.take(array, [0], axis=i))):
+                yield Fixed((name, i), f"{name} is a constant of forward()")

@@ -1,0 +1,150 @@
+"""What does an operator say about the axes of its values: which positions belong together?
+
+An axis is named by its value and its place, `("relu", 1)`. Rules state facts about axes, in the four words
+below; `secateur.graph.coupling` draws the conclusions. An axis of size 1 has nothing to say.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import onnx_ir
+from numpy.typing import NDArray
+
+from secateur.graph.values import Values
+
+Axis: TypeAlias = tuple[str, int]
+Positions: TypeAlias = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Same:
+    """Position i of one axis is position i of the other: they stay or go together."""
+
+    a: Axis
+    b: Axis
+
+
+@dataclass(frozen=True, eq=False)
+class Map:
+    """Position `at_a[i]` of one axis is position `at_b[i]` of the other; further positions are free."""
+
+    a: Axis
+    b: Axis
+    at_a: Positions
+    at_b: Positions
+
+
+@dataclass(frozen=True)
+class Product:
+    """A flat axis is the product of factors, the last one fastest, as Reshape lays them out.
+
+    One factor at most can lose positions, since a tensor without some of them must be a box again.
+    """
+
+    flat: Axis
+    factors: tuple[Axis, ...]
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """No position can go. An empty reason is for axes that no one would ask about, such as kernels."""
+
+    axis: Axis
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Heads:
+    """Two activations are multiplied separately for each position: of several factors, this one goes."""
+
+    axis: Axis
+
+
+Relation: TypeAlias = Same | Map | Product | Fixed | Heads
+
+
+@dataclass(frozen=True)
+class Operator:
+    """A node with all that is known of its values.
+
+    Attributes:
+        node: of the graph.
+        values: shapes and numbers of one run.
+        constant: names of the values that depend on no input of the network.
+        sizes: sizes of the factors that rules make up, by axis; `factor` adds to it.
+    """
+
+    node: onnx_ir.Node
+    values: Values
+    constant: frozenset[str]
+    sizes: dict[Axis, int]
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names; "" for an input that was left out."""
+        return [(value.name or "") if value is not None else "" for value in self.node.inputs]
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names."""
+        return [value.name or "" for value in self.node.outputs]
+
+    def input(self, index: int) -> str:
+        """The name, "" where it was left out."""
+        return self.inputs[index] if index < len(self.inputs) else ""
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Of a value on the example."""
+        return tuple(self.values.shapes.get(name, ()))
+
+    def attribute(self, name: str, default: Any = None) -> Any:
+        """Of the node."""
+        found = self.node.attributes.get(name)
+        return default if found is None else found.value
+
+    def numbers(self, index: int) -> list[int] | None:
+        """The whole numbers that an input holds, None where they are not known."""
+        known = self.values.numbers.get(self.input(index))
+        return None if known is None else [int(n) for n in np.asarray(known).reshape(-1)]
+
+    def factor(self, name: str, size: int) -> Axis:
+        """An axis that no tensor has: one factor of a flat one."""
+        axis = (f"{self.outputs[0]} {name}", 0)
+        self.sizes[axis] = size
+        return axis
+
+    def axes(self, name: str) -> list[Axis]:
+        """All axes of a value."""
+        return [(name, i) for i in range(len(self.shape(name)))]
+
+    def same(self, a: Axis, b: Axis) -> Iterator[Relation]:
+        """`Same` where both have the same size, else nothing: one is broadcast."""
+        if self.shape(a[0])[a[1]] == self.shape(b[0])[b[1]] > 1:
+            yield Same(a, b)
+
+    def all_same(self, a: str, b: str, but: Iterable[int] = ()) -> Iterator[Relation]:
+        """Values of one shape, axis by axis."""
+        left_out = set(but)
+        for i in range(min(len(self.shape(a)), len(self.shape(b)))):
+            if i not in left_out:
+                yield from self.same((a, i), (b, i))
+
+    def fix(self, name: str, axes: Iterable[int], reason: str = "") -> Iterator[Relation]:
+        """These axes of a value cannot lose a position."""
+        for i in axes:
+            yield Fixed((name, i), reason)
+
+    def fix_all(self, reason: str) -> Iterator[Relation]:
+        """Nothing that goes in or out can lose a position."""
+        for name in [*self.inputs, *self.outputs]:
+            yield from self.fix(name, range(len(self.shape(name))), reason)
+
+    def described(self) -> str:
+        """For reasons: the operator and what it makes."""
+        return f"{self.node.op_type} ({self.outputs[0]})"
+
+
+Rule: TypeAlias = Callable[[Operator], Iterable[Relation]]
+"""What one operator says; of its activations and of its weights alike."""

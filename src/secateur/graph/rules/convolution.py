@@ -1,0 +1,53 @@
+"""What do convolutions say: whole, grouped, depthwise and transposed?"""
+
+from collections.abc import Iterator
+
+from secateur.graph.relations import Operator, Product, Relation, Rule, Same
+
+MANY_GROUPS = 8
+"""From here on a grouped convolution loses whole groups; with fewer, each group loses equally many."""
+
+
+def conv(op: Operator) -> Iterator[Relation]:
+    """X (N, C, ...) * W (O, C / groups, ...) + B (O) -> Y (N, O, ...)."""
+    yield from _channels(op, out_axis=0, in_axis=1)
+
+
+def conv_transpose(op: Operator) -> Iterator[Relation]:
+    """X (N, C, ...) * W (C, O / groups, ...) + B (O) -> Y (N, O, ...)."""
+    yield from _channels(op, out_axis=1, in_axis=0)
+
+
+def _channels(op: Operator, out_axis: int, in_axis: int) -> Iterator[Relation]:
+    x, w, y = op.input(0), op.input(1), op.outputs[0]
+    yield from op.same((x, 0), (y, 0))
+    for name in (x, w, y):
+        yield from op.fix(name, range(2, len(op.shape(name))))
+    if op.input(2):
+        yield from op.same((op.input(2), 0), (y, 1))
+    groups = int(op.attribute("group", 1))
+    if groups == 1:
+        yield from op.same((x, 1), (w, in_axis))
+        yield from op.same((y, 1), (w, out_axis))
+    else:
+        yield from _grouped(op, groups, out_axis, in_axis)
+
+
+def _grouped(op: Operator, groups: int, out_axis: int, in_axis: int) -> Iterator[Relation]:
+    """Channels are (groups, channels of a group); either factor can lose positions, not both."""
+    x, w, y = op.input(0), op.input(1), op.outputs[0]
+    inside, outside = op.shape(x)[1] // groups, op.shape(y)[1] // groups
+    group = op.factor("groups", groups)
+    reads, makes = op.factor("reads", inside), op.factor("makes", outside)
+    yield Product((x, 1), (group, reads))
+    yield Product((y, 1), (group, makes))
+    # Axis 0 of the weight runs over all groups, axis 1 within one, on whichever side that is.
+    yield Same((w, 0), (y if out_axis == 0 else x, 1))
+    yield Same((w, 1), reads if in_axis == 1 else makes)
+    whole = groups >= min(MANY_GROUPS, inside)
+    reason = f"{op.described()} loses whole groups" if whole else f"{op.described()} keeps its groups"
+    for name in (reads[0], makes[0]) if whole else (group[0],):
+        yield from op.fix(name, [0], reason)
+
+
+CONVOLUTION: dict[str, Rule] = {"Conv": conv, "ConvTranspose": conv_transpose}

@@ -1,0 +1,108 @@
+"""How do connected positions become groups with names, and which widths are left over?"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from secateur.core.groups import Group, Member
+from secateur.graph.relations import Axis, Positions
+
+Labels = Mapping[Axis, Positions]
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Width:
+    """A width of a weight that cannot change."""
+
+    tensor: str
+    axis: int
+    size: int
+    reason: str
+
+
+def groups_of(
+    labels: Labels, shapes: Shapes, heads: Positions, buffers: Collection[str]
+) -> tuple[Group, ...]:
+    """Units that touch the same axes equally often are one group.
+
+    Args:
+        labels: (tensor, axis) -> unit of each position, 0 where it cannot go.
+        shapes: of the tensors.
+        heads: units that are attention heads.
+        buffers: tensors that are cut, but neither scored nor masked.
+    """
+    kinds = _kinds(labels)
+    members: dict[int, list[Member]] = {}
+    numbers: dict[int, Positions] = {}
+    for (tensor, axis), label in labels.items():
+        order = np.argsort(label, kind="stable")
+        kind = np.array([kinds.get(int(unit), 0) for unit in label[order]], np.int64)
+        for k in np.unique(kind[kind > 0]):
+            own = order[kind == k]
+            numbers.setdefault(int(k), np.unique(label[own]))
+            positions = torch.from_numpy(own.reshape(len(numbers[int(k)]), -1))
+            member = Member(tensor, shapes[tensor], axis, positions, tensor in buffers)
+            members.setdefault(int(k), []).append(member)
+    found = [
+        (_name(own), len(numbers[k]), tuple(own), bool(np.isin(numbers[k], heads).any()))
+        for k, own in members.items()
+        if len(numbers[k]) > 1 and not all(m.buffer for m in own)
+    ]
+    names = _unique(name for name, *_ in found)
+    return tuple(
+        Group(name, units, own, "heads" if is_heads else "channels")
+        for name, (_, units, own, is_heads) in zip(names, found, strict=True)
+    )
+
+
+def _kinds(labels: Labels) -> dict[int, int]:
+    """Unit -> number of its group, from 1 on, by the axes that it touches and how often it does."""
+    touched: dict[int, list[tuple[int, int]]] = {}
+    for place, label in enumerate(labels.values()):
+        units, counts = np.unique(label, return_counts=True)
+        for unit, count in zip(units.tolist(), counts.tolist(), strict=True):
+            if unit:
+                touched.setdefault(unit, []).append((place, count))
+    kinds: dict[tuple[tuple[int, int], ...], int] = {}
+    return {unit: kinds.setdefault(tuple(places), len(kinds) + 1) for unit, places in touched.items()}
+
+
+def _name(members: Sequence[Member]) -> str:
+    """The layer that makes the channels, where one does: the first weight that has them as rows."""
+    makers = [m for m in members if m.axis == 0 and len(m.shape) > 1 and not m.buffer]
+    return (makers or list(members))[0].tensor.removesuffix(".weight")
+
+
+def _unique(names: Iterable[str]) -> Iterator[str]:
+    """Each name once; later ones get a number."""
+    seen: dict[str, int] = {}
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        yield name if seen[name] == 1 else f"{name}#{seen[name]}"
+
+
+def fixed_widths(
+    groups: Iterable[Group], tensors: Iterable[str], shapes: Shapes, reason: Callable[[Axis], str]
+) -> tuple[Width, ...]:
+    """The rows and columns of weights that are in no group, and why."""
+    free: dict[Axis, NDArray[np.bool_]] = {}
+    for group in groups:
+        for m in group.members:
+            assert m.positions is not None, "channels have positions"
+            there = free.setdefault((m.tensor, m.axis), np.zeros(m.shape[m.axis], bool))
+            there[m.positions.flatten().numpy()] = True
+    found = []
+    for tensor in tensors:
+        for axis in range(min(2, len(shapes[tensor]))) if len(shapes[tensor]) > 1 else ():
+            size = shapes[tensor][axis]
+            left = size - int(free.get((tensor, axis), np.zeros(1, bool)).sum())
+            if left and size > 1:
+                found.append(Width(tensor, axis, left, reason((tensor, axis)) or COUPLED))
+    return tuple(found)
+
+
+COUPLED = "it is coupled with a width that is fixed, or all of it is one unit"

@@ -1,0 +1,116 @@
+"""What does a recipe mean where whole channels go?"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+from secateur.core.groups import Group, ScoredGroup
+from secateur.core.protocols import CoupledPattern
+from secateur.errors import GoalError, RecipeError
+from secateur.graph.structure import Structure
+from secateur.graph.weights import prunable
+from secateur.masking.budget import Budget, Counts, budget_of
+from secateur.masking.free import most_units
+from secateur.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class CoupledPlan:
+    """What a recipe means for one network: its groups, how many units may go, and what is counted.
+
+    Attributes:
+        weights: parameters that lose elements, biases and normalisation included.
+        groups: the pattern's.
+        most: (groups,) units that may go at most, so that floor, minimum and rounding hold.
+        budget: what the recipe's sparsity is a fraction of.
+    """
+
+    weights: Mapping[str, nn.Parameter]
+    groups: Sequence[Group]
+    most: Sequence[int]
+    budget: Budget
+
+    def counts(self, scored: Sequence[ScoredGroup], recipe: Recipe, sparsity: float) -> dict[str, int]:
+        """Units to remove from each group: the fewest that come to the sparsity, in steps of the rounding."""
+        pattern = recipe.pattern
+        assert isinstance(pattern, CoupledPattern), "only these have such a plan"
+
+        def rounded(group: ScoredGroup, wish: int) -> int:
+            return min(max(pattern.rounded(group.group, wish), group.least), group.most)
+
+        def counts_of(remove: int) -> dict[str, int]:
+            wishes = recipe.allocation(scored, remove)
+            return {g.group.name: rounded(g, wishes[g.group.name]) for g in scored}
+
+        def reaches(counts: Counts) -> bool:
+            return self.fraction(counts) >= sparsity - 1e-9
+
+        least, most = sum(g.least for g in scored), sum(g.most for g in scored)
+        counts = counts_of(_first(lambda remove: reaches(counts_of(remove)), least, most))
+        # Rounding moves many groups at once, and past the goal; those that lost most take a step back.
+        for g in sorted(scored, key=lambda g: -counts[g.group.name] / g.group.units):
+            name = g.group.name
+            fewer = next((n for n in range(counts[name] - 1, -1, -1) if rounded(g, n) < counts[name]), None)
+            if fewer is not None and reaches(back := {**counts, name: rounded(g, fewer)}):
+                counts = back
+        return counts
+
+    def fraction(self, gone: Counts) -> float:
+        """Fraction of what is counted that goes with so many units of each group."""
+        return 1 - self.budget.left(gone) / self.budget.total
+
+
+def coupled_plan(
+    model: nn.Module, recipe: Recipe, pattern: CoupledPattern, structure: Structure
+) -> CoupledPlan:
+    """Lay the recipe out over the network's groups.
+
+    A group may go when `only` names all the weights that make its channels, and `skip` none of its weights.
+
+    Raises:
+        RecipeError: a name pattern matches nothing, or no group is left.
+        GoalError: the sparsity is out of reach; the message says how much is possible.
+    """
+    chosen = prunable(model, recipe.only, recipe.skip)
+    barred = set(prunable(model)) - set(prunable(model, skip=recipe.skip))
+    groups = [g for g in pattern.select(structure.coupling.groups) if _allowed(g, chosen, barred)]
+    if not groups:
+        raise RecipeError(
+            f"{pattern} finds nothing to remove: the network has {len(structure.coupling.groups)} groups of "
+            f"channels, and only = {list(recipe.only)}, skip = {list(recipe.skip)} leave none that fits. "
+            "`secateur explain` shows the groups, and why other widths cannot change."
+        )
+    parameters = dict(model.named_parameters())
+    names = dict.fromkeys(m.tensor for g in groups for m in g.members if not m.buffer)
+    budget = budget_of(recipe.measure, model, chosen, groups, structure)
+    most = [pattern.rounded(g, most_units(g.units, recipe.floor)) for g in groups]
+    plan = CoupledPlan({name: parameters[name] for name in names}, groups, most, budget)
+    _check_reachable(plan, recipe)
+    return plan
+
+
+def _allowed(group: Group, chosen: Mapping[str, object], barred: set[str]) -> bool:
+    weights = [m for m in group.members if len(m.shape) > 1 and not m.buffer]
+    return all(m.tensor in chosen for m in weights if m.axis == 0) and barred.isdisjoint(
+        m.tensor for m in weights
+    )
+
+
+def _first(holds: Callable[[int], bool], low: int, high: int) -> int:
+    """The smallest number from `low` to `high` for which it holds, `high` where none is known to."""
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle + 1, high)
+    return high
+
+
+def _check_reachable(plan: CoupledPlan, recipe: Recipe) -> None:
+    possible = plan.fraction({g.name: most for g, most in zip(plan.groups, plan.most, strict=True)})
+    if recipe.sparsity > possible + 1e-9:
+        raise GoalError(
+            f"sparsity = {recipe.sparsity:g} is out of reach: with {recipe.pattern} and a floor of "
+            f"{100 * recipe.floor:g} %, {100 * possible:.2f} % of the {recipe.measure.replace('_', '-')} may "
+            f"go, from {len(plan.groups)} groups. Ask for sparsity = {int(possible * 1e4) / 1e4:g} at most, "
+            "lower the floor, the minimum or round_to, or skip fewer weights."
+        )

@@ -1,0 +1,180 @@
+"""Does a cut network answer what the masked one answers?"""
+
+import copy
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from secateur.core.modes import evaluation_mode
+from secateur.errors import SurgeryError
+
+Inputs = tuple[Any, ...]
+"""Positional inputs of one forward call."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The masked and the cut network, compared.
+
+    Attributes:
+        max_abs_diff: the largest difference of any output.
+        relative: that, relative to the largest absolute output of the masked network.
+        inputs: how many inputs were compared, random ones and real ones.
+        dtype: of the comparison; "float64" where rounding in float32 alone was above the tolerance.
+    """
+
+    max_abs_diff: float
+    relative: float
+    inputs: int
+    dtype: str = "float32"
+
+
+def samples(example: Inputs, real: Iterable[Inputs] = (), random: int = 2) -> list[Inputs]:
+    """The example, random inputs like it, and the real ones."""
+    generator = torch.Generator().manual_seed(0)
+    drawn = [pytree.tree_map(lambda x: _drawn(x, generator), example) for _ in range(random)]
+    return [example, *drawn, *real]
+
+
+def _drawn(like: Any, generator: torch.Generator) -> Any:
+    """Normal numbers with the mean and deviation of the example; whole numbers within its range."""
+    if not isinstance(like, Tensor) or like.numel() == 0:
+        return like
+    if like.is_floating_point():
+        spread = float(like.double().std(correction=0))
+        spread, mean = (spread, float(like.double().mean())) if 0 < spread < torch.inf else (1.0, 0.0)
+        return (torch.randn(like.shape, generator=generator) * spread + mean).to(like)
+    if like.dtype == torch.bool or like.is_complex():
+        return like
+    low, high = int(like.min()), int(like.max())
+    return torch.randint(low, high + 1, like.shape, generator=generator).to(like)
+
+
+def answers(model: nn.Module, inputs: Inputs) -> list[Tensor]:
+    """All tensors of a network's answer, in order; in evaluation mode, with the same randomness each time."""
+    devices = {x.device for x in pytree.tree_leaves(inputs) if isinstance(x, Tensor) and x.is_cuda}
+    with (
+        evaluation_mode(model),
+        torch.no_grad(),
+        _without_fused_attention(),
+        torch.random.fork_rng(devices=list(devices)),
+    ):
+        torch.manual_seed(0)
+        return list(_tensors(model(*inputs)))
+
+
+@contextmanager
+def _without_fused_attention() -> Iterator[None]:
+    """PyTorch's fused path answers zeros for padding, its others do not; both networks take the others."""
+    enabled = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(enabled)
+
+
+def _tensors(output: Any) -> Iterator[Tensor]:
+    """Also those in dataclasses and mappings that PyTorch does not know."""
+    for leaf in pytree.tree_leaves(output):
+        if isinstance(leaf, Tensor):
+            yield leaf
+        elif is_dataclass(leaf) and not isinstance(leaf, type):
+            yield from _tensors([getattr(leaf, field.name) for field in fields(leaf)])
+        elif isinstance(leaf, Mapping):
+            yield from _tensors(list(leaf.values()))
+
+
+class Comparison:
+    """The masked network's answers, to hold any number of cut ones against.
+
+    Args:
+        masked: the network; the comparison may change its dtype later.
+        given: as `samples` answers them.
+        random: how many of them, after the first, are random; those it does not take are left out.
+        tolerance: largest difference, relative to the largest output.
+
+    Raises:
+        SurgeryError: it answers nothing that could be compared to its example or a real input.
+    """
+
+    def __init__(self, masked: nn.Module, given: Sequence[Inputs], random: int, tolerance: float) -> None:
+        self.tolerance = tolerance
+        self._masked = masked
+        self._known: list[tuple[Inputs, list[Tensor]]] = []
+        self._precise: list[tuple[Inputs, list[Tensor]]] = []
+        for number, inputs in enumerate(given):
+            if answer := _answer_to(masked, inputs, optional=1 <= number <= random):
+                self._known.append((inputs, answer))
+
+    def __call__(self, cut: nn.Module) -> Certificate:
+        """How far a cut network is; whatever it raises passes."""
+        return _certificate([(out, answers(cut, x)) for x, out in self._known])
+
+    def precisely(self, cut: nn.Module) -> Certificate:
+        """The same in float64, where rounding does not hide what was cut wrongly."""
+        if not self._precise:
+            self._masked.double()
+            inputs = [pytree.tree_map(_double, x) for x, _ in self._known]
+            self._precise = [(x, answers(self._masked, x)) for x in inputs]
+        double = copy.deepcopy(cut).double()
+        return _certificate([(out, answers(double, x)) for x, out in self._precise])
+
+
+def _double(value: Any) -> Any:
+    return value.double() if isinstance(value, Tensor) and value.is_floating_point() else value
+
+
+def _answer_to(masked: nn.Module, inputs: Inputs, optional: bool) -> list[Tensor]:
+    """The answer; nothing where it cannot be used and is optional."""
+    try:
+        answer = answers(masked, inputs)
+    except Exception as error:
+        if optional:
+            return []
+        raise SurgeryError(
+            f"{type(masked).__name__} does not run on the inputs that the cut is checked with: {error}. "
+            "Expected the positional inputs of one forward call."
+        ) from error
+    if any(bool(torch.isfinite(x).any()) for x in answer):
+        return answer
+    if optional:
+        return []
+    raise SurgeryError(
+        f"{type(masked).__name__} answers no finite number to its inputs, so nothing tells a right cut from "
+        "a wrong one. Expected a tensor, or a structure that holds one, with finite numbers."
+    )
+
+
+def compare(expected: Sequence[Tensor], got: Sequence[Tensor]) -> tuple[float, float]:
+    """(largest difference, largest absolute value expected), over all outputs."""
+    if [x.shape for x in expected] != [x.shape for x in got]:
+        raise SurgeryError(
+            f"The cut network answers shapes {[tuple(x.shape) for x in got]}, the masked one "
+            f"{[tuple(x.shape) for x in expected]}."
+        )
+    worst = largest = 0.0
+    for a, b in zip(expected, got, strict=True):
+        if a.numel():
+            a, b = (x.to(torch.complex128 if x.is_complex() else torch.float64) for x in (a, b))
+            difference = (a - b).abs().masked_fill(_alike(a, b), 0.0)
+            worst = max(worst, float(difference.nan_to_num(torch.inf, torch.inf).max()))
+            largest = max(largest, float(a.abs().nan_to_num(0.0, 0.0, 0.0).max()))
+    return worst, largest
+
+
+def _alike(a: Tensor, b: Tensor) -> Tensor:
+    """Equal, infinities included, or both no number."""
+    return (a == b) | (a.isnan() & b.isnan())
+
+
+def _certificate(pairs: Sequence[tuple[Sequence[Tensor], Sequence[Tensor]]]) -> Certificate:
+    worst, largest = (max(each) for each in zip(*(compare(*pair) for pair in pairs), strict=True))
+    floats = {str(x.dtype).removeprefix("torch.") for out, _ in pairs for x in out if x.is_floating_point()}
+    relative = worst / max(largest, torch.finfo(torch.float32).tiny)
+    return Certificate(worst, relative, len(pairs), min(floats, default="float32"))

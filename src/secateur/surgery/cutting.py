@@ -1,0 +1,143 @@
+"""How are channels and heads taken out of a network that goes on being trained?"""
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from secateur.core.groups import Group
+from secateur.core.masks import Masks
+from secateur.errors import SurgeryError
+from secateur.surgery.certificate import Certificate, Comparison, Inputs, samples
+from secateur.surgery.follow import Refused, follow_attributes
+from secateur.surgery.foreign import sizes_near
+from secateur.surgery.journal import Journal
+from secateur.surgery.refusals import refuse_wrapped, twin
+from secateur.surgery.removal import kept_positions, removed_units
+from secateur.surgery.slicing import check_optimizer, named_tensors, slice_state, slice_tensors
+
+TOLERANCE = 1e-5
+RANDOM = 2
+"""Random inputs to compare with, besides the example."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A cut that was made, and holds.
+
+    Attributes:
+        certificate: how far the cut network is from the masked one.
+        removed: group -> units that were removed; groups that lost none are left out.
+        kept: group -> why units that the masks silence could not be removed.
+    """
+
+    certificate: Certificate
+    removed: Mapping[str, int]
+    kept: Mapping[str, str]
+    _journal: Journal = field(repr=False, compare=False)
+
+    def undo(self) -> None:
+        """Every tensor, attribute, class and optimizer state becomes what it was before the cut.
+
+        That includes what training changed since then. Needs memory for a copy of the network as long as
+        this object lives.
+        """
+        self._journal.undo()
+
+
+def cut(
+    model: nn.Module,
+    masks: Masks,
+    groups: Sequence[Group],
+    *,
+    example_inputs: Inputs,
+    inputs: Iterable[Inputs] = (),
+    optimizers: Sequence[Optimizer] = (),
+    copies: Sequence[nn.Module] = (),
+    tolerance: float = TOLERANCE,
+) -> Cut:
+    """Remove from a network, in place, every unit of which the masks leave nothing.
+
+    Parameters stay the same objects, so that the optimizers go on. The cut network is compared with the
+    masked one; where they differ, or it does not run, everything is as it was before.
+
+    Args:
+        model: the network.
+        masks: by parameter name; what they remove besides whole units becomes 0.
+        groups: of the network, as `secateur.graph.coupling.couple` finds them.
+        example_inputs: positional inputs of one forward call.
+        inputs: further, real ones to compare with.
+        optimizers: that train the network; what they keep for each parameter is cut, too.
+        copies: of the network, for instance averages of its weights; they are cut, too.
+        tolerance: largest difference, relative to the largest output.
+
+    Raises:
+        SurgeryError: the network cannot follow the cut, or something else holds on to its old shape.
+    """
+    refuse_wrapped(model, groups)
+    for optimizer in optimizers:
+        check_optimizer(optimizer, model)
+    twins = [twin(each, model) for each in copies]
+    masks = _under_all_names(masks, model)
+    removed = removed_units(groups, masks)
+    given = samples(example_inputs, inputs)
+    comparison = Comparison(masked_copy(model, masks), given, RANDOM, tolerance)
+    journal = Journal()
+    try:
+        result = cut_units(
+            model, masks, groups, removed, comparison, journal, optimizers=optimizers, copies=twins
+        )
+        if isinstance(result, Refused):
+            raise SurgeryError(result.message)
+    except BaseException:
+        journal.undo()
+        raise
+    counts = {name: int(gone.sum()) for name, gone in removed.items() if bool(gone.any())}
+    return Cut(result, counts, {}, journal)
+
+
+def masked_copy(model: nn.Module, masks: Masks) -> nn.Module:
+    """The network with zeros where the masks are."""
+    masked = copy.deepcopy(model)
+    own = dict(masked.named_parameters())
+    Masks({name: mask for name, mask in masks.tensors.items() if name in own}).apply_(masked)
+    return masked
+
+
+def cut_units(
+    model: nn.Module,
+    masks: Masks,
+    groups: Sequence[Group],
+    removed: Mapping[str, Tensor],
+    comparison: Comparison,
+    journal: Journal,
+    *,
+    optimizers: Sequence[Optimizer] = (),
+    copies: Sequence[nn.Module] = (),
+) -> Certificate | Refused:
+    """Cut the network and its copies, and compare; the caller takes it back where that does not hold."""
+    kept = kept_positions(groups, removed)
+    tensors = named_tensors(model)
+    near = sizes_near(
+        {name: tuple(t.shape) for name, t in tensors.items()},
+        [group for group in groups if bool(removed[group.name].any())],
+        removed,
+        {(name, axis): len(stay) for name, axes in kept.items() for axis, stay in axes.items()},
+    )
+    names = {id(tensor): name for name, tensor in tensors.items()}
+    of = {id(tensors[name]): axes for name, axes in kept.items()}
+    for optimizer in optimizers:
+        slice_state(optimizer, names, of, journal)
+    for each in (model, *copies):
+        own = named_tensors(each)
+        slice_tensors(each, {id(own[name]): axes for name, axes in kept.items()}, masks, journal)
+    return follow_attributes([model, *copies], kept, near, comparison, journal)
+
+
+def _under_all_names(masks: Masks, model: nn.Module) -> Masks:
+    """Groups may know a tied parameter by another of its names."""
+    by_id = {id(p): masks.tensors[n] for n, p in model.named_parameters(remove_duplicate=False) if n in masks}
+    every = model.named_parameters(remove_duplicate=False)
+    return Masks({name: by_id[id(p)] for name, p in every if id(p) in by_id})

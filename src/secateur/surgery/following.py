@@ -1,0 +1,153 @@
+"""Which groups can a network's code follow? Half of each is cut from a copy, to see."""
+
+import copy
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from secateur.core.groups import Group
+from secateur.graph.coupling import Coupling
+from secateur.graph.units import Width
+from secateur.surgery.certificate import Comparison, Inputs, samples
+from secateur.surgery.cutting import TOLERANCE, cut_units, masked_copy
+from secateur.surgery.follow import Refused
+from secateur.surgery.journal import Journal
+from secateur.surgery.refusals import computed, refuse_wrapped
+from secateur.surgery.removal import masks_without, positions
+
+Signature = tuple[object, ...]
+OVER = "the time to try whether the code follows was over"
+
+
+def followed(
+    model: nn.Module, coupling: Coupling, example_inputs: Inputs, *, seconds: float = 300.0
+) -> Coupling:
+    """The same coupling, without the groups that the network's code cannot follow; these become `fixed`.
+
+    Forward code may hold widths that the graph does not show, such as `x.reshape(b, n, 768)`. Half of the
+    units of all groups are removed from a copy of the network; where that does not hold, parts of the
+    groups are tried, until the guilty ones are found. Groups of the same kind of layer fail alike.
+
+    Args:
+        model: the network; it stays as it is.
+        coupling: of it.
+        example_inputs: positional inputs of one forward call.
+        seconds: after which groups that are not known to be followed become fixed, too.
+
+    Raises:
+        SurgeryError: the network is wrapped or compiled, or does not run on its example.
+    """
+    refuse_wrapped(model, ())
+    reasons = {g.name: "its weight is computed from others" for g in coupling.groups if _computed(model, g)}
+    trials = _Trials(_stirred(model), example_inputs, time.monotonic() + seconds)
+    kinds = {group.name: _signature(model, group) for group in coupling.groups}
+    reasons |= _search(trials, [g for g in coupling.groups if g.name not in reasons], kinds)
+    groups = tuple(group for group in coupling.groups if group.name not in reasons)
+    return Coupling(groups, (*coupling.fixed, *_widths(coupling.groups, reasons)))
+
+
+class _Trials:
+    """Cuts of a copy of the network, each taken back."""
+
+    def __init__(self, model: nn.Module, example: Inputs, until: float) -> None:
+        self._model = model
+        self._given = samples(example, random=1)
+        self._until = until
+
+    def reason(self, groups: Sequence[Group]) -> str:
+        """Why the network does not follow when all these groups are halved; "" where it does."""
+        if time.monotonic() > self._until:
+            return OVER
+        removed = {group.name: _half(group, number) for number, group in enumerate(groups)}
+        masks = masks_without(groups, removed)
+        journal = Journal()
+        try:
+            comparison = Comparison(masked_copy(self._model, masks), self._given, 1, TOLERANCE)
+            result = cut_units(self._model, masks, groups, removed, comparison, journal)
+        finally:
+            journal.undo()
+        return result.short if isinstance(result, Refused) else ""
+
+
+def _search(trials: _Trials, groups: Sequence[Group], kind: Mapping[str, Signature]) -> dict[str, str]:
+    """Group -> why it cannot be followed.
+
+    One guilty group after the other is found; when its kind is found guilty twice, all of it goes.
+    """
+    reasons: dict[str, str] = {}
+    seen: set[Signature] = set()
+    rest = sorted(groups, key=lambda group: list(kind.values()).index(kind[group.name]))
+    while rest and (reason := trials.reason(rest)):
+        guilty = rest if reason == OVER else [_last_of_shortest(trials, rest)]
+        again = {kind[group.name] for group in guilty} & seen
+        seen |= {kind[group.name] for group in guilty}
+        names = {g.name for g in guilty} | {g.name for g in rest if kind[g.name] in again}
+        reasons |= dict.fromkeys(names, reason)
+        rest = [group for group in rest if group.name not in names]
+    return reasons
+
+
+def _last_of_shortest(trials: _Trials, groups: Sequence[Group]) -> Group:
+    """The last group of the shortest beginning that the network does not follow."""
+    follows, fails = 0, len(groups)
+    while fails - follows > 1:
+        middle = (follows + fails) // 2
+        if trials.reason(groups[:middle]):
+            fails = middle
+        else:
+            follows = middle
+    return groups[fails - 1]
+
+
+def _half(group: Group, number: int) -> Tensor:
+    """(units,) half of them, at random, but a little fewer in every other group of many.
+
+    Groups that happen to be equally wide must not stay so: an attribute would fit the wrong one.
+    """
+    count = max(1, group.units // 2 - (number % 3 if group.units >= 8 else 0))
+    order = torch.randperm(group.units, generator=torch.Generator().manual_seed(number))
+    gone = torch.zeros(group.units, dtype=torch.bool)
+    gone[order[:count]] = True
+    return gone
+
+
+@torch.no_grad()
+def _stirred(model: nn.Module) -> nn.Module:
+    """A copy in which no parameter is constant: behind a scale of 0 or 1 every cut would look right."""
+    stirred = copy.deepcopy(model)
+    generator = torch.Generator().manual_seed(0)
+    for parameter in stirred.parameters():
+        if (
+            parameter.is_floating_point()
+            and parameter.numel() > 1
+            and bool((parameter == parameter.flatten()[0]).all())
+        ):
+            wide = max(1, parameter.numel() // parameter.shape[0])
+            noise = torch.randn(parameter.shape, generator=generator) * min(0.1, wide**-0.5)
+            parameter.add_(noise.to(parameter))
+    return stirred
+
+
+def _signature(model: nn.Module, group: Group) -> Signature:
+    """Which kinds of modules have which tensors in it."""
+    places = set()
+    for member in group.members:
+        path, _, name = member.tensor.rpartition(".")
+        holders = (path, path.rpartition(".")[0])
+        places.add((*(type(model.get_submodule(p)) for p in holders), name, member.axis))
+    return (group.kind, frozenset(places))
+
+
+def _computed(model: nn.Module, group: Group) -> bool:
+    return any(computed(model, member.tensor) for member in group.members)
+
+
+def _widths(groups: Iterable[Group], reasons: Mapping[str, str]) -> Iterator[Width]:
+    """What became fixed; as everywhere, only rows and columns are spoken of."""
+    for group in groups:
+        for member in group.members if group.name in reasons else ():
+            if member.axis < 2 <= len(member.shape):
+                size = positions(member).numel()
+                yield Width(member.tensor, member.axis, size, reasons[group.name])

@@ -1,0 +1,216 @@
+"""Which attributes of other people's modules say how wide they are?
+
+Nothing in Python tells; names and values do. A number of heads under a well-known name follows at once;
+every other attribute that has an old width as its value is only a candidate, to be tried.
+"""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from torch import Tensor, nn
+
+from secateur.core.groups import Group
+from secateur.surgery.modules import FOLLOW
+
+HEADS = {
+    *("heads", "n_head", "n_heads", "nhead", "nheads", "num_head", "num_heads", "num_attention_heads"),
+    *(
+        "decoder_attention_heads",
+        "encoder_attention_heads",
+        "n_kv_heads",
+        "num_kv_heads",
+        "num_key_value_heads",
+    ),
+}
+"""Attributes that count attention heads."""
+INNER = {"all_head_size", "attention_dim", "attn_dim", "inner_dim", "proj_dim", "qkv_dim", "split_size"}
+"""Attributes that say how wide all heads are together."""
+
+
+@dataclass
+class Sizes:
+    """What became narrower near one module.
+
+    Attributes:
+        widths: old size -> new size -> how far away, in modules, the narrowest such tensor is.
+        heads: old number of heads -> new number -> as above.
+        inner: the part of `widths` that belongs to attention heads.
+        whole: sizes of its own tensors that stayed.
+    """
+
+    widths: dict[int, dict[int, int]] = field(default_factory=dict)
+    heads: dict[int, dict[int, int]] = field(default_factory=dict)
+    inner: dict[int, dict[int, int]] = field(default_factory=dict)
+    whole: set[int] = field(default_factory=set)
+
+
+Option = tuple[type[nn.Module], str]
+"""A class and the name of an attribute, which means the same in all modules of that class."""
+Choice = Mapping[Option, int]
+"""Which of several new values an attribute gets; -1: it keeps the old one."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """An attribute of a module gets a value."""
+
+    module: str
+    name: str
+    value: Any
+
+
+def sizes_near(
+    shapes: Mapping[str, tuple[int, ...]],
+    groups: list[Group],
+    removed: Mapping[str, Tensor],
+    left: Mapping[tuple[str, int], int],
+) -> dict[str, Sizes]:
+    """Module -> what became narrower in it and below it, as far up as the tensors of a group meet.
+
+    Args:
+        shapes: of all tensors of the network, before the cut.
+        groups: that lose units.
+        removed: group -> units that go.
+        left: (tensor, axis) -> its size after the cut.
+    """
+    near: dict[str, Sizes] = {}
+    for group in groups:
+        units, rest = group.units, int((~removed[group.name]).sum())
+        owners = {member.tensor.rpartition(".")[0] for member in group.members}
+        top = _meeting(owners)
+        for member in group.members:
+            old, new = member.shape[member.axis], left[member.tensor, member.axis]
+            for distance, module in enumerate(_upwards(member.tensor.rpartition(".")[0], top)):
+                sizes = near.setdefault(module, Sizes())
+                _note(sizes.widths, old, new, distance)
+                if group.kind == "heads":
+                    _note(sizes.inner, old, new, distance)
+                    _note(sizes.heads, units, rest, distance)
+    for tensor, shape in shapes.items():
+        owner = tensor.rpartition(".")[0]
+        if owner in near:
+            near[owner].whole |= {size for axis, size in enumerate(shape) if (tensor, axis) not in left}
+    return near
+
+
+def _note(sizes: dict[int, dict[int, int]], old: int, new: int, distance: int) -> None:
+    options = sizes.setdefault(old, {})
+    options[new] = min(distance, options.get(new, distance))
+
+
+def _meeting(modules: set[str]) -> str:
+    """The innermost module that holds all of them, and is none of them."""
+    parts = [module.split(".") for module in modules]
+    common = []
+    for words in zip(*parts, strict=False):
+        if len(set(words)) > 1:
+            break
+        common.append(words[0])
+    top = ".".join(common)
+    return top.rpartition(".")[0] if top in modules else top
+
+
+def _upwards(module: str, top: str) -> Iterator[str]:
+    """The module, what holds it, and so on up to `top`."""
+    yield module
+    while module and module != top:
+        module = module.rpartition(".")[0]
+        yield module
+
+
+def changes(model: nn.Module, near: Mapping[str, Sizes], choice: Choice) -> Iterator[Change]:
+    """Every attribute that follows: those with well-known names, and as `choice` says."""
+    for path, sizes in near.items():
+        module = model.get_submodule(path)
+        for name, value in numbers(module):
+            options = new_values(name, value, sizes)
+            wanted = choice.get((type(module), name), 0 if _known(module, name, value, sizes) else -1)
+            if 0 <= wanted < len(options):
+                yield Change(path, name, options[wanted])
+
+
+def numbers(module: nn.Module) -> Iterator[tuple[str, Any]]:
+    """Whole numbers that a module has as attributes, also in lists and in its `config`."""
+    yield from ((name, value) for name, value in vars(module).items() if _number(value))
+    config = vars(module).get("config")
+    if hasattr(config, "__dict__"):
+        yield from ((f"config.{name}", value) for name, value in vars(config).items() if _number(value))
+
+
+def _number(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return 0 < len(value) <= 8 and all(_number(each) for each in value)
+    return isinstance(value, int) and not isinstance(value, bool) and value > 1
+
+
+def new_values(name: str, value: Any, sizes: Sizes) -> list[Any]:
+    """What an attribute could become, the most likely first; nothing where it is no width."""
+    if isinstance(value, (list, tuple)):
+        every = [new_values("", each, sizes) for each in value]
+        if not any(every):
+            return []
+        return [type(value)(new[0] if new else old for old, new in zip(value, every, strict=True))]
+    plain = name.rpartition(".")[2]
+    if plain in HEADS:
+        found = {
+            value * new // old: distance
+            for old, options in sizes.heads.items()
+            for new, distance in options.items()
+            if value % old == 0
+        }
+    else:
+        found = sizes.inner.get(value, {}) if plain in INNER else {}
+        found = found or sizes.widths.get(value, {}) | sizes.heads.get(value, {})
+    return [new for new in sorted(found, key=lambda new: found[new]) if new != value]
+
+
+def _known(module: nn.Module, name: str, value: Any, sizes: Sizes) -> bool:
+    """Whether an attribute follows without being tried."""
+    if isinstance(module, tuple(FOLLOW)) or "." in name:
+        return False
+    if name in HEADS or name in INNER:
+        return True
+    own = sizes.widths.get(value, {}) if isinstance(value, int) else {}
+    return list(own.values()) == [0] and value not in sizes.whole
+
+
+def candidates(
+    model: nn.Module, near: Mapping[str, Sizes], inside: list[str]
+) -> Iterator[tuple[Option, int]]:
+    """What else could be tried where a forward call failed, the innermost module first.
+
+    Only attributes that the code reads outside of `__init__`.
+    """
+    for path in reversed(inside):
+        module = model.get_submodule(path)
+        sizes = near.get(path)
+        if sizes is None or isinstance(module, tuple(FOLLOW)):
+            continue
+        for name, value in numbers(module):
+            options = new_values(name, value, sizes)
+            if options and reads(type(module), name):
+                default = 0 if _known(module, name, value, sizes) else -1
+                yield from (((type(module), name), i) for i in range(-1, len(options)) if i != default)
+
+
+def reads(kind: Any, name: str) -> bool:
+    """Whether a class's methods, without `__init__`, mention `self.<name>`, or cannot be read."""
+    code = _code(kind)
+    return code is None or f"self.{name}" in code
+
+
+@cache
+def _code(kind: Any) -> str | None:
+    """All methods of a class and its bases below nn.Module, `__init__` left out."""
+    found = []
+    for base in kind.__mro__[: kind.__mro__.index(nn.Module)]:
+        for method in vars(base).values():
+            if inspect.isfunction(method) and method.__name__ != "__init__":
+                try:
+                    found.append(inspect.getsource(method))
+                except (OSError, TypeError):
+                    return None
+    return "\n".join(found)

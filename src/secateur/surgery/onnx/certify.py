@@ -1,0 +1,82 @@
+"""Does a cut graph answer what the masked one answers, in ONNX Runtime?"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx_ir
+import torch
+from torch import Tensor
+
+from secateur.core.masks import Masks
+from secateur.errors import ExportError, SurgeryError
+from secateur.graph.values import look
+from secateur.surgery.certificate import Certificate, compare, samples
+from secateur.surgery.onnx.kept import Kept
+from secateur.surgery.onnx.run import Arrays, caller
+
+
+def masked_graph(graph: onnx_ir.Model, masks: Masks) -> onnx_ir.Model:
+    """A copy of a graph whose masked elements are zero."""
+    copy = graph.clone()
+    for name, mask in masks.tensors.items():
+        value = copy.graph.initializers[name]
+        assert value.const_value is not None, "an initializer has a value"
+        array = value.const_value.numpy()
+        value.const_value = onnx_ir.tensor(np.where(mask.numpy(), array, np.zeros_like(array)), name=name)
+    return copy
+
+
+def certify_graph(
+    masked: onnx_ir.Model, cut: onnx_ir.Model, inputs: Sequence[Arrays], left: Kept, tolerance: float = 1e-5
+) -> Certificate:
+    """Compare the answers to the inputs, and to two random ones like the first.
+
+    Args:
+        masked: the graph whose removed units are zero.
+        cut: the one without them.
+        inputs: of one call each; the first is an example.
+        left: what the cut left of every value, for the error.
+        tolerance: of the largest difference, relative to the largest absolute output.
+
+    Raises:
+        SurgeryError: the cut graph does not run, or answers something else.
+    """
+    example, *real = [tuple(torch.from_numpy(np.array(x)) for x in arrays) for arrays in inputs]
+    given = samples(example, real)
+    expected = _answers(masked, given)
+    try:
+        pairs = [compare(a, b) for a, b in zip(expected, _answers(cut, given), strict=True)]
+    except (ExportError, SurgeryError) as error:
+        raise _refused(str(error), cut, inputs[0], left) from error
+    worst, largest = (max(values) for values in zip(*pairs, strict=True))
+    found = Certificate(worst, worst / max(largest, torch.finfo(torch.float32).tiny), len(given))
+    if not found.relative <= tolerance:
+        why = (
+            f"Its outputs differ by {worst:.3g} from those of the masked graph, of up to {largest:.3g}; "
+            f"expected at most {tolerance:g} of that."
+        )
+        raise _refused(why, cut, inputs[0], left)
+    return found
+
+
+def _answers(graph: onnx_ir.Model, given: Sequence[tuple[Tensor, ...]]) -> list[list[Tensor]]:
+    call = caller(graph)
+    return [[torch.from_numpy(np.array(y)) for y in call([x.numpy() for x in inputs])] for inputs in given]
+
+
+def _refused(why: str, cut: onnx_ir.Model, example: Arrays, left: Kept) -> SurgeryError:
+    """With the first operator that makes another shape than the cut leaves, where there is one."""
+    try:
+        shapes = look(cut, example).shapes
+    except ExportError:  # ONNX Runtime has named the operator then
+        shapes = {}
+    known = [(node, node.outputs[0].name or "") for node in cut.graph if node.outputs]
+    wrong = (
+        f" {node.op_type} ({name}) makes {shapes[name]} where {left.shape(name)} was expected."
+        for node, name in known
+        if name in shapes and name in left.values.shapes and shapes[name] != left.shape(name)
+    )
+    return SurgeryError(
+        f"The graph was cut and then refused. {why}{next(wrong, '')} Nothing was written. Skip the layers "
+        "around it, for example --skip 'layer3.*', and report the network."
+    )

@@ -1,0 +1,90 @@
+"""Which networks would be cut wrongly without anyone noticing?"""
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+from torch.nn.utils import parametrize
+
+from secateur.core.groups import Group
+from secateur.errors import SurgeryError
+from secateur.surgery.slicing import named_tensors
+
+WRAPPERS = {
+    nn.DataParallel: "module",
+    nn.parallel.DistributedDataParallel: "module",
+    torch._dynamo.OptimizedModule: "_orig_mod",
+}
+"""What holds copies, buckets or compiled code of the network that it wraps."""
+
+
+def refuse_wrapped(model: nn.Module, groups: Iterable[Group]) -> None:
+    """Raise where slicing would leave something of the old shape behind, or another network was meant.
+
+    Raises:
+        SurgeryError: wrapped, compiled, scripted, with computed weights, or with other tensors.
+    """
+    for name, module in model.named_modules():
+        where = f"{name or 'The network'} is"
+        for wrapper, inner in WRAPPERS.items():
+            if isinstance(module, wrapper):
+                raise SurgeryError(
+                    f"{where} wrapped in {wrapper.__name__}, which holds on to the old shapes. Cut the "
+                    f"network inside ({name + '.' if name else 'model.'}{inner}), and wrap the cut one anew."
+                )
+        if module._compiled_call_impl is not None:
+            raise SurgeryError(f"{where} compiled for the old shapes. Cut first, then call compile().")
+        if isinstance(module, torch.jit.ScriptModule):
+            raise SurgeryError(f"{where} scripted by TorchScript, whose code is fixed. Cut the nn.Module.")
+    _refuse_strange(model, groups)
+
+
+def _refuse_strange(model: nn.Module, groups: Iterable[Group]) -> None:
+    tensors = named_tensors(model)
+    for group in groups:
+        for member in group.members:
+            shape = tuple(tensors[member.tensor].shape) if member.tensor in tensors else None
+            if shape != member.shape:
+                raise SurgeryError(
+                    f"The group {group.name} names {member.tensor} of shape {member.shape}, which in this "
+                    f"network {f'has shape {shape}' if shape else 'does not exist'}. Expected groups that "
+                    "were found for this very network: find them again after a cut."
+                )
+            if reason := computed(model, member.tensor):
+                raise SurgeryError(reason)
+
+
+def computed(model: nn.Module, tensor: str) -> str:
+    """Why a tensor is not itself what its layer uses, "" where it is."""
+    path = tensor.rpartition(".")[0]
+    holder, found, _ = path.partition(".parametrizations.")
+    module = model.get_submodule(holder if found else path)
+    hooks = [type(hook).__name__ for hook in module._forward_pre_hooks.values()]
+    if parametrize.is_parametrized(module):
+        remedy = "torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight')"
+    elif {"WeightNorm", "SpectralNorm"} & set(hooks):
+        remedy = "torch.nn.utils.remove_weight_norm(layer) or remove_spectral_norm(layer)"
+    else:
+        return ""
+    return (
+        f"{tensor} is under a parametrization: the weight of {holder or 'the network'} is computed from it "
+        f"in every forward call, and may depend on all of its elements. Fold it first: {remedy}."
+    )
+
+
+def twin(copy: nn.Module, model: nn.Module) -> nn.Module:
+    """The copy of the network, without the wrapper of `torch.optim.swa_utils.AveragedModel`.
+
+    Raises:
+        SurgeryError: it is no copy: names or shapes differ.
+    """
+    inner = copy.module if isinstance(copy, torch.optim.swa_utils.AveragedModel) else copy
+    own = {name: tuple(tensor.shape) for name, tensor in named_tensors(inner).items()}
+    theirs = {name: tuple(tensor.shape) for name, tensor in named_tensors(model).items()}
+    if own != theirs:
+        name = min(n for n in own.keys() | theirs.keys() if own.get(n) != theirs.get(n))
+        raise SurgeryError(
+            f"A copy ({type(copy).__name__}) differs from the network in {name}: {own.get(name)} instead of "
+            f"{theirs.get(name)}. Expected a deepcopy of the network, or an AveragedModel of it."
+        )
+    return inner
