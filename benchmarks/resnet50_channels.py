@@ -81,7 +81,7 @@ class Vit(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Logits."""
         x = self.patches(x).flatten(2).transpose(1, 2)
-        x = torch.cat([self.token.expand(len(x), -1, -1), x], dim=1) + self.places
+        x = torch.cat([self.token.expand(x.shape[0], -1, -1), x], dim=1) + self.places
         logits: Tensor = self.head(self.norm(self.layers(x))[:, 0])
         return logits
 
@@ -121,9 +121,7 @@ def speed(given: Options) -> str:
     took = time_calls(calls, warmup=5, runs=runs, budget_s=120)
     spent = processor_times(calls, max(3, runs // 4))
     work = {words: multiply_adds(graph, look(graph, [images.numpy()])) for words, graph in graphs.items()}
-    rows = [
-        _row(words, net, work, took, spent, difference) for words, (net, difference) in networks.items()
-    ]
+    rows = [_row(words, net, work, took, spent, difference) for words, (net, difference) in networks.items()]
     return _speed_text(rows)
 
 
@@ -156,17 +154,17 @@ def _speed_text(rows: list[list[str]]) -> str:
     return (
         f"{table(header, rows)}\n\n"
         f"Goal: half of the channels in {FASTER:g} times less. One image of 224x224, one thread; medians (10th to "
-        "90th percentile) of interleaved calls. \"By processor time\" compares the time that the thread computes; "
+        '90th percentile) of interleaved calls. "By processor time" compares the time that the thread computes; '
         "other work on the machine does not add to that. Half of every layer leaves widths of 32 to 1,024, all "
         "multiples of 32; half of all channels of the network, at random, leaves uneven widths."
     )
 
 
-def seconds(build: Callable[[], tuple[nn.Module, Tensor]]) -> tuple[float, float, float, int]:
+def seconds(build: Callable[[], tuple[nn.Module, Tensor]], times: int) -> tuple[float, float, float, int]:
     """(wall, processor, of that the export, groups): medians of finding graph and groups."""
     model, images = build()
     wall, processor, export = [], [], []
-    for _ in range(MEASURED):
+    for _ in range(times):
         start, worked = time.perf_counter(), time.process_time()
         groups = len(structure_of(model, (images,)).coupling.groups)
         wall.append(time.perf_counter() - start)
@@ -189,14 +187,21 @@ def finding(given: Options) -> str:
     structure_of(nn.Linear(2, 2), (torch.zeros(1, 2),))  # what is imported on first use is not counted
     rows, before = [], 0.0
     for words, build in subjects.items():
-        wall, processor, export, groups = seconds(build)
+        wall, processor, export, groups = seconds(build, 1 if given.quick else MEASURED)
         goal = SECONDS.get(words)
         deeper = "" if goal else f"{processor / before:.2f}"
         judged = "" if not goal else f"under {goal:g} s: {'reached' if wall < goal else 'missed'}"
         rows.append([words, str(groups), f"{wall:.1f}", f"{processor:.1f}", f"{export:.1f}", deeper, judged])
         before = processor
         print(*rows[-1], flush=True)
-    header = ["network", "groups", "seconds", "of one processor", "of these the export", "times the one above"]
+    header = [
+        "network",
+        "groups",
+        "seconds",
+        "of one processor",
+        "of these the export",
+        "times the one above",
+    ]
     return (
         f"{table([*header, 'goal'], rows)}\n\n"
         f"`structure_of(model, example_inputs)`, one thread: the graph, one run of it, groups and costs; medians of "

@@ -8,10 +8,10 @@ import secateur
 
 def test_names() -> None:
     assert " ".join(secateur.__all__) == (
-        "CURVE Blocks Calibration Codebook Compression Distillation Elements ErdosRenyi GlobalRank Gradual "
-        "Half Int8 Iterative Magnitude Masks Metric Network NofM OneShot Pruner Random Recipe Recovery "
-        "Result SecateurError Task Taylor Uniform Wanda WeightOnly __version__ compress find_masks load "
-        "prune save"
+        "CURVE FPGM LAMP Activation Blocks BnScale Calibration Channels Codebook Compression Distillation "
+        "Elements ErdosRenyi Fisher GlobalRank Gradual Half Heads Int8 Isomorphic Iterative Magnitude Masks "
+        "Metric Network NofM OneShot Pruner Random Recipe Recovery Result SecateurError Task Taylor Uniform "
+        "Wanda WeightOnly __version__ compress cut cuttable find_masks load prune save"
     )
 
 

@@ -26,7 +26,7 @@ class Input:
         return torch.randn(batch, *self.shape, generator=random)
 
     def __str__(self) -> str:
-        size = "×".join(map(str, self.shape))
+        size = "x".join(map(str, self.shape))
         return f"{size} tokens" if self.below else size
 
 

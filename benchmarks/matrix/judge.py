@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from torch import Tensor, nn
-
 from benchmarks.matrix.architecture import Architecture
 from benchmarks.matrix.measures import (
     answers,
@@ -21,6 +19,7 @@ from benchmarks.matrix.measures import (
 )
 from benchmarks.matrix.random_weights import randomise_
 from benchmarks.matrix.result import Result, Tool
+from torch import Tensor, nn
 
 LARGEST = 2e9  # bytes; a graph of protobuf, as ONNX files are, holds no more
 
@@ -48,7 +47,11 @@ Prune: TypeAlias = Callable[[nn.Module, tuple[Tensor, ...], Tell], Cut]
 """Cuts half of the channels of every group in place, and tells at which stage it is."""
 
 
-def judge(architecture: Architecture, tool: Tool, tell: Tell = lambda stage: None) -> Result:
+def ignore(stage: str) -> None:
+    """For those who do not ask at which stage a tool is."""
+
+
+def judge(architecture: Architecture, tool: Tool, tell: Tell = ignore) -> Result:
     """Build, cut, measure; what fails is noted, never raised."""
     result = Result(architecture.name, tool)
     stage = ""

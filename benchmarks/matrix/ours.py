@@ -6,28 +6,29 @@ Half of the channels of every group, to the channel; no weight is named. All cal
 import copy
 import time
 
-from torch import Tensor, nn
-
 from benchmarks.matrix.judge import Cut, Tell
+from torch import Tensor, nn
 
 
 def prune(model: nn.Module, inputs: tuple[Tensor, ...], tell: Tell) -> Cut:
     """Cut half of the channels of every group that secateur finds, in place."""
-    from secateur import Channels, Recipe, find_masks
+    from secateur import Recipe, find_masks
+    from secateur.allocation import Uniform
     from secateur.graph.structure import structure_of
-    from secateur.surgery import cut
+    from secateur.patterns.channels import Channels
+    from secateur.surgery import cut, followed
 
     tell("graph")
     start = time.process_time()
     structure = structure_of(model, inputs)
     seconds = time.process_time() - start
+    tell("follow")
+    coupling = followed(model, structure.coupling, inputs)
     tell("masks")
-    recipe = Recipe(
-        sparsity=0.5, pattern=Channels(round_to=1), measure="channels", allocation="uniform", floor=0.0
-    )
-    masks = find_masks(model, recipe, structure=structure)
+    recipe = Recipe(sparsity=0.5, measure="channels", pattern=Channels(round_to=1), allocation=Uniform())
+    masks = find_masks(model, recipe, structure=structure.with_coupling(coupling))
     masked = copy.deepcopy(model)
     masks.apply_(masked)
     tell("cut")
-    certificate = cut(model, masks, inputs, structure=structure)
-    return Cut(len(structure.coupling.groups), masked, seconds, certificate.relative)
+    done = cut(model, masks, coupling.groups, example_inputs=inputs)
+    return Cut(len(done.removed), masked, seconds, done.certificate.relative)

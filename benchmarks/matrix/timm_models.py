@@ -3,10 +3,9 @@
 from functools import partial
 from typing import Any
 
-from torch import nn
-
 from benchmarks.matrix import torchvision_on_cpu
 from benchmarks.matrix.architecture import Architecture, Input
+from torch import nn
 
 NAMES = {
     "timm: convolutional": """

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from torch import nn
-
 from benchmarks.matrix import torchvision_on_cpu
 from benchmarks.matrix.architecture import Architecture, Input
 from benchmarks.matrix.detectors import Flow, OneStage, TwoStage
+from torch import nn
 
 TRANSFORMERS = ("vit_", "swin_", "maxvit_")
 TWO_STAGE = ("fasterrcnn", "maskrcnn", "keypointrcnn")

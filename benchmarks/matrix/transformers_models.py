@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from torch import Tensor, nn
-
 from benchmarks.matrix import torchvision_on_cpu
 from benchmarks.matrix.architecture import Architecture, Input
+from torch import Tensor, nn
 
 WIDTH, VOCABULARY, LENGTH, SIZE = 64, 96, 12, 32
 TEXT = Input((LENGTH,), VOCABULARY)

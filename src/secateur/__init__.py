@@ -5,6 +5,7 @@
     result = secateur.prune(task, secateur.Recipe(sparsity=0.9), out="run")   # the whole job
     result = secateur.compress(task, secateur.Compression(), out="small")     # share or quantise weights
     masks = secateur.find_masks(model, recipe)                                # one shot
+    secateur.cut(model, masks, structure.groups, example_inputs=(x,))         # whole channels, for good
     pruner = secateur.Pruner(model, recipe)                                   # in a loop of one's own
     secateur.save(model, "model.sct", example_inputs=(x,))
     network = secateur.load("model.sct")                                      # NumPy in, NumPy out
@@ -18,52 +19,75 @@ from typing import TYPE_CHECKING, Any
 from secateur.version import VERSION as __version__
 
 if TYPE_CHECKING:
-    from secateur.allocation import ErdosRenyi, GlobalRank, Uniform
+    from secateur.allocation import ErdosRenyi, GlobalRank, Isomorphic, Uniform
     from secateur.artifact.network import Network, load
     from secateur.core.masks import Masks
     from secateur.core.task import Calibration, Metric, Task
-    from secateur.criteria import Magnitude, Random, Taylor, Wanda
+    from secateur.criteria import (
+        FPGM,
+        LAMP,
+        Activation,
+        BnScale,
+        Fisher,
+        Magnitude,
+        Random,
+        Taylor,
+        Wanda,
+    )
     from secateur.errors import SecateurError
     from secateur.export import save
     from secateur.job import CURVE, Result, compress, prune
     from secateur.masking import find_masks
-    from secateur.patterns import Blocks, Elements, NofM
+    from secateur.patterns import Blocks, Channels, Elements, Heads, NofM
     from secateur.pruner import Pruner
     from secateur.quantize import Codebook, Half, Int8, WeightOnly
     from secateur.recipe import Compression, Distillation, Recipe, Recovery
     from secateur.schedules import Gradual, Iterative, OneShot
+    from secateur.surgery import cut, cuttable
 
 _HOME = {
-    "secateur.allocation": ("ErdosRenyi", "GlobalRank", "Uniform"),
+    "secateur.allocation": ("ErdosRenyi", "GlobalRank", "Isomorphic", "Uniform"),
     "secateur.artifact.network": ("Network", "load"),
     "secateur.core.masks": ("Masks",),
     "secateur.core.task": ("Calibration", "Metric", "Task"),
-    "secateur.criteria": ("Magnitude", "Random", "Taylor", "Wanda"),
+    "secateur.criteria": (
+        *("Activation", "BnScale", "FPGM", "Fisher", "LAMP"),
+        *("Magnitude", "Random", "Taylor", "Wanda"),
+    ),
     "secateur.errors": ("SecateurError",),
     "secateur.export": ("save",),
     "secateur.job": ("CURVE", "Result", "compress", "prune"),
     "secateur.masking": ("find_masks",),
-    "secateur.patterns": ("Blocks", "Elements", "NofM"),
+    "secateur.patterns": ("Blocks", "Channels", "Elements", "Heads", "NofM"),
     "secateur.pruner": ("Pruner",),
     "secateur.quantize": ("Codebook", "Half", "Int8", "WeightOnly"),
     "secateur.recipe": ("Compression", "Distillation", "Recipe", "Recovery"),
     "secateur.schedules": ("Gradual", "Iterative", "OneShot"),
+    "secateur.surgery": ("cut", "cuttable"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "CURVE",
+    "FPGM",
+    "LAMP",
+    "Activation",
     "Blocks",
+    "BnScale",
     "Calibration",
+    "Channels",
     "Codebook",
     "Compression",
     "Distillation",
     "Elements",
     "ErdosRenyi",
+    "Fisher",
     "GlobalRank",
     "Gradual",
     "Half",
+    "Heads",
     "Int8",
+    "Isomorphic",
     "Iterative",
     "Magnitude",
     "Masks",
@@ -84,6 +108,8 @@ __all__ = [
     "WeightOnly",
     "__version__",
     "compress",
+    "cut",
+    "cuttable",
     "find_masks",
     "load",
     "prune",

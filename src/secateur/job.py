@@ -13,7 +13,7 @@ from secateur import stages, version
 from secateur.compressing import Outcome, attempt
 from secateur.core.masks import Masks
 from secateur.core.task import Task
-from secateur.cutting import structure_for
+from secateur.trimming import structure_for
 from secateur.errors import Interrupted, RecipeError
 from secateur.export import save_state, state_hash
 from secateur.graph.structure import Structure

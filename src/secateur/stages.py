@@ -22,7 +22,7 @@ from torch import nn
 from secateur.core.masks import Masks
 from secateur.core.task import Task
 from secateur.criteria import Random
-from secateur.cutting import Outcome, cut_off
+from secateur.trimming import Outcome, cut_off
 from secateur.errors import TaskError
 from secateur.graph.structure import Structure
 from secateur.recipe import Recipe

@@ -163,7 +163,7 @@ def test_what_is_skipped_keeps_its_whole_group(task: Coupled, structure: Structu
 
 
 def test_the_structure_is_asked_for(task: Coupled) -> None:
-    with pytest.raises(RecipeError, match="structure=secateur.structure_of"):
+    with pytest.raises(RecipeError, match="structure=secateur.cuttable"):
         find_masks(task.model, recipe_of("magnitude", "channels", "uniform"))
 
 

@@ -21,9 +21,10 @@ COMMANDS = {
     "inspect": "Show what a .sct file holds.",
     "bench": "Measure how long one call takes.",
     "unpack": "Turn a .sct file into a plain ONNX file.",
+    "emit-python": "Write a .sct or .onnx file as a PyTorch module.",
     "report": "Write the HTML report again.",
 }
-"""Name -> what --help says; the command is `secateur.cli.<name>.command`."""
+"""Name -> what --help says; the command is `secateur.cli.<name>.command`, with _ for -."""
 
 
 class LazyGroup(click.Group):
@@ -37,7 +38,7 @@ class LazyGroup(click.Group):
         """The command's module is imported here."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"secateur.cli.{cmd_name}").command
+        command: click.Command = import_module(f"secateur.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -17,7 +17,7 @@ UNTRAINED = (
 )
 
 
-def _sizes(ctx: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, list[int]]:
+def _sizes(_ctx: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> dict[str, list[int]]:
     """`input=1,3,224,224` -> its name and sizes."""
     sizes = {}
     for text in given:
@@ -145,11 +145,12 @@ def _check_out(out: Path, overwrite: bool) -> None:
 
 def _figures(done: "GraphCut") -> dict[str, list[int]]:
     """Before and after."""
-    from secateur.graph.cost import multiply_adds, parameters
+    from secateur.graph.cost import multiply_adds
+    from secateur.surgery.onnx.weights import count
 
     graphs = ((done.structure.graph, done.structure.values), (done.graph, done.values))
     return {
-        "parameters": [parameters(graph) for graph, _ in graphs],
+        "parameters": [count(graph) for graph, _ in graphs],
         "multiply_adds": [multiply_adds(graph, values) for graph, values in graphs],
     }
 

@@ -9,6 +9,13 @@ import click
 @click.option(
     "--out", type=click.Path(path_type=Path), default="demo-run", show_default=True, help="Of the run."
 )
+@click.option(
+    "--pattern",
+    type=click.Choice(["elements", "channels"]),
+    default="elements",
+    show_default=True,
+    help="Remove single weights, or whole channels: these make every runtime faster.",
+)
 @click.option("--sparsity", type=float, help="Fraction to remove.  [default: 0.9]")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option("--curve", is_flag=True, help="Also prune 2, 4, 8, 16 and 32 times, for the trade-off curve.")
@@ -17,6 +24,7 @@ import click
 @click.option("--overwrite", is_flag=True, help="Delete an earlier run in the folder first.")
 def command(
     out: Path,
+    pattern: str,
     sparsity: float | None,
     seed: int,
     curve: bool,
@@ -35,7 +43,9 @@ def command(
 
     from secateur.cli.init import TEMPLATES
     from secateur.cli.run import Options, run
+    from secateur.criteria import Taylor
     from secateur.errors import TaskError
+    from secateur.patterns import Channels
     from secateur.recipe import Compression
     from secateur.recipe.toml import read
     from secateur.tasks import import_file
@@ -45,11 +55,14 @@ def command(
     recipe = read(TEMPLATES / "recipe.toml")
     if sparsity is not None:
         recipe = recipe.with_sparsity(sparsity)
+    if pattern == "channels":
+        recipe = replace(recipe, pattern=Channels(), criterion=Taylor())
     if compress:
         recipe = replace(recipe, compress=Compression(recovery=replace(recipe.recovery, steps=200)))
     # A network this small gains nothing from two threads, and on a busy machine they wait for one another.
     torch.set_num_threads(1)
     digits = import_file(TEMPLATES / "task.py").Digits
     again = ["demo", *(["--sparsity", str(sparsity)] if sparsity is not None else [])]
+    again += ["--pattern", pattern] if pattern != "elements" else []
     again += ["--compress"] if compress else []
     run(lambda: digits(seed=seed), recipe, out, Options(seed, resume, overwrite, curve), again)

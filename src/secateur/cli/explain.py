@@ -24,12 +24,12 @@ def command(spec: str, as_json: bool) -> None:
     A group's channels are removed with everything that makes and reads them. For each group: how many there
     are, and what one of them takes along.
     """
-    from secateur.cutting import structure_of_task
     from secateur.masking.effects import effects
+    from secateur.surgery import cuttable
     from secateur.tasks import load_task
 
     task = load_task(spec)
-    structure = structure_of_task(task)
+    structure = cuttable(task.model, task.example_inputs)
     found = list(effects(task.model, structure))
     fixed = structure.coupling.fixed
     if as_json:

@@ -1,7 +1,7 @@
 """Which attributes does the emitted network have, and what is each of its tensors filled with?
 
-Attributes keep the names that the parameters have in PyTorch, so that the emitted network has the state_dict of the
-one that was traced, as far as Python's grammar and plain layers allow.
+Attributes keep the names that the parameters have in PyTorch, so that the emitted network has the state_dict of
+the one that was traced, as far as Python's grammar and plain layers allow.
 """
 
 from collections.abc import Iterator, Mapping
@@ -61,7 +61,8 @@ class Attributes:
         if name not in self._places:
             array = self.initializers[name]
             learned = array.dtype.kind == "f" and not identifiers.computed(name)
-            kind, code = "parameter" if learned else "buffer", _zeros(name, array)
+            kind: tree.Kind = "parameter" if learned else "buffer"
+            code = _zeros(name, array)
             for path in _others(identifiers.tensor_path(name)):
                 if self._put(path, kind, code, {path: Weight(array, name)}):
                     break
@@ -119,8 +120,8 @@ def _others(path: Path) -> Iterator[Path]:
 def _zeros(name: str, array: Array) -> Expr:
     if array.dtype.name not in DTYPES:
         raise ExportError(
-            f"The tensor {name!r} has the type {array.dtype.name}, which emit-python does not write. Expected one "
-            f"of {', '.join(sorted(DTYPES))}. Use the .sct or .onnx file itself."
+            f"The tensor {name!r} has the type {array.dtype.name}, which emit-python does not write. "
+            f"Expected one of {', '.join(sorted(DTYPES))}. Use the .sct or .onnx file itself."
         )
     shape = array.shape or ((),)
     if array.dtype == np.float32:

@@ -7,7 +7,7 @@ than its place asks for gets parentheses.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -15,15 +15,19 @@ ATOM, NEGATION, PRODUCT, SUM, COMPARISON, ANY = 5, 4, 3, 2, 1, 0
 OPERATORS = {"@": PRODUCT, "*": PRODUCT, "/": PRODUCT, "//": PRODUCT, "%": PRODUCT, "+": SUM, "-": SUM}
 
 
-Variable: TypeAlias = str | tuple[str, ...]
-"""A value's name in the graph; a tuple for what has no value there, such as ("size", "batch")."""
+@dataclass(frozen=True)
+class Variable:
+    """A value of the graph by its name, or something else that the code has a variable for."""
+
+    name: str
+    about: Literal["value", "size", "device"] = "value"
 
 
 @dataclass(frozen=True)
 class Local:
     """A variable of `forward`; `rank` is what its place asks for."""
 
-    value: Variable
+    variable: Variable
     rank: int = ANY
 
 
@@ -51,25 +55,29 @@ class Brackets:
     literal: bool = False
 
 
-Piece: TypeAlias = str | Local | Held | Place | Brackets
+Named: TypeAlias = Local | Held | Place
+Piece: TypeAlias = str | Named | Brackets
 
 
 @dataclass(frozen=True)
 class Expr:
-    """Pieces in a row, and how tightly they hold together; `heavy` where a layer with weights is among them."""
+    """Pieces in a row, and how tightly they hold together.
+
+    `heavy` where a layer with weights is among them.
+    """
 
     pieces: tuple[Piece, ...]
     rank: int = ATOM
     heavy: bool = False
 
 
-Argument: TypeAlias = "Expr | str | bool | int | float | tuple[Any, ...] | list[Any]"
+Argument: TypeAlias = "Expr | str | bool | int | float | np.generic | tuple[Any, ...] | list[Any]"
 """What a call takes: an expression, or a value that is written as a literal."""
 
 
-def local(value: Variable) -> Expr:
-    """A variable."""
-    return Expr((Local(value),))
+def local(variable: str | Variable) -> Expr:
+    """A variable; a text is the name of a value."""
+    return Expr((Local(Variable(variable) if isinstance(variable, str) else variable),))
 
 
 def text(code: str, rank: int = ATOM) -> Expr:
@@ -80,8 +88,8 @@ def text(code: str, rank: int = ATOM) -> Expr:
 def within(expression: Expr, rank: int) -> Expr:
     """The expression where at least this rank is asked for."""
     match expression.pieces:
-        case (Local(value, given),):
-            return replace(expression, pieces=(Local(value, max(rank, given)),))
+        case (Local(variable, given),):
+            return replace(expression, pieces=(Local(variable, max(rank, given)),))
     if expression.rank >= rank:
         return expression
     return Expr(("(", *expression.pieces, ")"), ATOM, expression.heavy)

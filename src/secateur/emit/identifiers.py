@@ -1,7 +1,7 @@
 """How does a name from a graph become a name in Python?
 
-Names of a file may hold anything. What comes out of here is ASCII letters, digits and underscores, so that no name
-can bring code into the source.
+Names of a file may hold anything. What comes out of here is ASCII letters, digits and underscores, so that no
+name can bring code into the source.
 """
 
 import keyword
@@ -11,7 +11,7 @@ from torch import nn
 
 LONGEST = 80  # characters of one name
 DEEPEST = 12  # names on the way to an attribute
-USED = {"self", "torch", "nn", "F", "float", "range", "device", "load", "load_file", "Path", "Network"}
+USED = {"self", "torch", "nn", "F", "float", "range", "load", "load_file", "Path", "Network"}
 TAKEN = {*dir(nn.ModuleDict()), "forward"}  # no layer may be called so
 COMPUTED = re.compile(r"\d+|(val|tmp)(_\d+)?|.*_cast(_\d+)?|.*(::|/).*", re.DOTALL)
 
@@ -25,7 +25,7 @@ def word(name: str) -> str:
 
 
 def plain(name: str) -> str:
-    """A Python name for a layer without one, of what an exporter called its weight: `onnx::Conv_12` is conv_12."""
+    """A name for a layer without one, of what an exporter called its weight: `onnx::Conv_12` is conv_12."""
     return _attribute(re.split("::|/", name)[-1].lower())
 
 

@@ -1,15 +1,15 @@
 """How is a statement laid out in lines that are not too long?
 
-As `ruff format` does it: all on one line; else what is in the last brackets on a line of its own; else one item
-on each line, with a comma behind it.
+As `ruff format` does it: all on one line; else what is in the last brackets on a line of its own; else one
+item on each line, with a comma behind it.
 """
 
 from collections.abc import Callable
 
-from secateur.emit.expressions import Brackets, Expr, Piece
+from secateur.emit.expressions import Brackets, Expr, Named, Piece
 
 WIDTH = 88
-Words = Callable[[Piece], str]
+Words = Callable[[Named], str]
 """The text of a variable or an attribute."""
 
 

@@ -8,17 +8,17 @@ import numpy as np
 import onnx_ir
 
 from secateur.emit.attributes import Array, Attributes, Weight
-from secateur.emit.expressions import Expr, Held, call, literal, local, text
+from secateur.emit.expressions import Expr, Held, Variable, call, literal, local
 from secateur.emit.identifiers import computed
 from secateur.emit.sizes import Items, Size, Sizes
 from secateur.errors import ExportError
 
-DEVICE = ("device",)
+DEVICE = Variable("device", "device")
 """The variable for the device that the inputs are on."""
 
 
-Targets: TypeAlias = "str | tuple[Targets, ...]"
-"""Names of values, as they come apart in an assignment."""
+Targets: TypeAlias = "Variable | tuple[Targets, ...]"
+"""What is assigned to, as it comes apart."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ class Site:
     def tensor(self, index: int) -> Expr:
         """An input as code that gives a tensor."""
         value, items = self._given(index), self.book.sizes.of(self.value(index))
-        if value.name in self.book.attributes.initializers:
-            return Expr((Held(value.name),))
+        if self.array(index) is not None:
+            return Expr((Held(value.name or ""),))
         if items is not None:
             scalar = value.shape is not None and len(value.shape) == 0
             return call("torch.tensor", items[0] if scalar else list(items), device=local(DEVICE))
@@ -135,12 +135,11 @@ class Site:
         output = self.node.outputs[0].name or ""
         name = self.book.origins.get(output) or "without a name"
         raise ExportError(
-            f"The operator {self.node.op_type} (node {name!r}, which computes {output!r}) cannot be written as plain "
-            f"PyTorch: {reason}. emit-python writes networks of plain layers; docs/your-own-network.md lists what it "
-            "knows. Run the .sct or .onnx file itself, or replace the operation in the network."
+            f"The operator {self.node.op_type} (node {name!r}, which computes {output!r}) cannot be written as "
+            f"plain PyTorch: {reason}. emit-python writes networks of plain layers; docs/your-own-network.md lists "
+            "what it knows. Run the .sct or .onnx file itself, or replace the operation in the network."
         )
 
     def _given(self, index: int) -> onnx_ir.Value:
         value = self.value(index)
         return self.refuse(f"its input {index} is missing") if value is None else value
-

@@ -1,7 +1,7 @@
 """Which whole numbers does a graph compute of the shapes of its values?
 
-A size is an int where it is known, else an expression, such as `x.shape[0]`. Exporters compute shapes with a dozen
-nodes where Python needs a word; nothing is left of these nodes in the emitted source.
+A size is an int where it is known, else an expression, such as `x.shape[0]`. Exporters compute shapes with a
+dozen nodes where Python needs a word; nothing is left of these nodes in the emitted source.
 """
 
 import operator
@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import onnx_ir
 
-from secateur.emit.expressions import Expr, attribute, infix, literal, local, subscript
+from secateur.emit.expressions import Expr, Variable, attribute, infix, literal, local, subscript
 
 Size: TypeAlias = int | Expr
 Items: TypeAlias = tuple[Size, ...]
@@ -65,7 +65,7 @@ class Sizes:
         if isinstance(size, int):
             return size
         if str(size.value) in self.free:
-            return local(("size", str(size.value)))
+            return local(Variable(str(size.value), "size"))
         return subscript(attribute(local(value.name or ""), "shape"), axis)
 
     def _computed(self, node: onnx_ir.Node) -> Items | None:

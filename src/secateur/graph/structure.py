@@ -31,6 +31,11 @@ class Structure:
     costs: tuple[Cost, ...]
     heads: Mapping[str, str]
 
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """What can go together."""
+        return self.coupling.groups
+
     def with_coupling(self, coupling: Coupling) -> "Structure":
         """The same network, of which other groups can go."""
         return replace(self, coupling=coupling)

@@ -34,7 +34,7 @@ def plan(model: nn.Module, recipe: Recipe, structure: Structure | None = None) -
     if structure is None:
         raise RecipeError(
             f"{pattern} removes what hangs together in several layers, and needs to know how. Pass "
-            "structure=secateur.structure_of(model, example_inputs)."
+            "structure=secateur.cuttable(model, example_inputs)."
         )
     return coupled_plan(model, recipe, pattern, structure)
 

@@ -14,7 +14,7 @@ from secateur.penalties.unit_norms import pull, unit_norms, unit_size
 
 @dataclass(frozen=True)
 class GroupLasso:
-    """Group lasso over coupled units (arXiv 1608.03665), harder on the weak ones (DepGraph, arXiv 2301.12900).
+    """Group lasso over coupled units (arXiv 1608.03665), harder on the weak (DepGraph, arXiv 2301.12900).
 
     penalty = strength * sum over groups and their units k of sqrt(size) * emphasis_k * |w_k|
     emphasis_k = 2^(alpha * (I_max - I_k) / (I_max - I_min)), I_k = |w_k|^2
@@ -62,4 +62,4 @@ class GroupLasso:
         largest = importance.max()
         smallest = importance.where(norms > 0, torch.inf).amin()
         spread = (largest - smallest).clamp(min=torch.finfo(norms.dtype).tiny)
-        return torch.exp2(self.alpha * ((largest - importance) / spread).clamp(max=1))
+        return torch.exp2(self.alpha * (largest - importance) / spread)

@@ -71,8 +71,9 @@ def _scaled(weight: Tensor, axes: Mapping[int, Tensor]) -> Tensor:
 
 def _squares(weight: Tensor, axis: int) -> Tensor:
     """(size of the axis,) in single precision at least: squares of half floats overflow."""
-    precise = weight.detach().to(torch.promote_types(weight.dtype, torch.float32))
-    return precise.square().movedim(axis, 0).flatten(1).sum(dim=1) if weight.dim() > 1 else precise.square()
+    squares = weight.detach().to(torch.promote_types(weight.dtype, torch.float32)).square()
+    others = [i for i in range(weight.dim()) if i != axis]
+    return squares.sum(dim=others) if others else squares
 
 
 def _positions(member: Member) -> Tensor:

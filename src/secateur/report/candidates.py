@@ -13,7 +13,7 @@ from secateur.artifact.network import load
 from secateur.compressed import compressed_graph
 from secateur.core.masks import Masks
 from secateur.core.task import Metric, Task
-from secateur.cutting import Outcome
+from secateur.trimming import Outcome
 from secateur.export import max_abs_diff, save_state, write_graph
 from secateur.graph.trace import trace, with_weights_of
 from secateur.graph.weights import names_among

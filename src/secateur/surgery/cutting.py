@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -10,12 +10,14 @@ from torch.optim import Optimizer
 from secateur.core.groups import Group
 from secateur.core.masks import Masks
 from secateur.errors import SurgeryError
-from secateur.surgery.certificate import Certificate, Comparison, Inputs, samples
-from secateur.surgery.follow import Refused, follow_attributes
-from secateur.surgery.foreign import sizes_near
+from secateur.surgery.answers import Inputs, samples
+from secateur.surgery.certificate import Certificate, Comparison
+from secateur.surgery.failure import Refused
+from secateur.surgery.follow import follow_attributes
 from secateur.surgery.journal import Journal
 from secateur.surgery.refusals import refuse_wrapped, twin
 from secateur.surgery.removal import kept_positions, removed_units
+from secateur.surgery.sizes import sizes_near
 from secateur.surgery.slicing import check_optimizer, named_tensors, slice_state, slice_tensors
 
 TOLERANCE = 1e-5
@@ -85,12 +87,15 @@ def cut(
     given = samples(example_inputs, inputs)
     comparison = Comparison(masked_copy(model, masks), given, RANDOM, tolerance)
     journal = Journal()
+    for whole, inner in zip(copies, twins, strict=True):
+        for tensor in whole.buffers() if whole is not inner else ():  # how many were averaged
+            journal.remember(tensor)
     try:
         result = cut_units(
             model, masks, groups, removed, comparison, journal, optimizers=optimizers, copies=twins
         )
         if isinstance(result, Refused):
-            raise SurgeryError(result.message)
+            raise SurgeryError(result.message) from result.cause
     except BaseException:
         journal.undo()
         raise
@@ -118,8 +123,9 @@ def cut_units(
     copies: Sequence[nn.Module] = (),
 ) -> Certificate | Refused:
     """Cut the network and its copies, and compare; the caller takes it back where that does not hold."""
-    kept = kept_positions(groups, removed)
     tensors = named_tensors(model)
+    groups = _with_all_names(groups, tensors)
+    kept = kept_positions(groups, removed)
     near = sizes_near(
         {name: tuple(t.shape) for name, t in tensors.items()},
         [group for group in groups if bool(removed[group.name].any())],
@@ -141,3 +147,16 @@ def _under_all_names(masks: Masks, model: nn.Module) -> Masks:
     by_id = {id(p): masks.tensors[n] for n, p in model.named_parameters(remove_duplicate=False) if n in masks}
     every = model.named_parameters(remove_duplicate=False)
     return Masks({name: by_id[id(p)] for name, p in every if id(p) in by_id})
+
+
+def _with_all_names(groups: Sequence[Group], tensors: Mapping[str, Tensor]) -> list[Group]:
+    """A tied tensor is a member under each of its names: the attributes of all its layers follow."""
+    names: dict[int, list[str]] = {}
+    for name, tensor in tensors.items():
+        names.setdefault(id(tensor), []).append(name)
+    return [
+        replace(
+            g, members=tuple(replace(m, tensor=n) for m in g.members for n in names[id(tensors[m.tensor])])
+        )
+        for g in groups
+    ]

@@ -1,16 +1,45 @@
 """Where does a cut network fail, and which attribute may it be that says the old width?"""
 
 import linecache
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import torch
 from torch import nn
+
+from secateur.surgery.foreign import suspects
+from secateur.surgery.sizes import Sizes
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Why a cut does not hold, in short and with what can be done."""
+
+    short: str
+    message: str
+    cause: Exception | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An attempt that did not hold.
+
+    Attributes:
+        inside: modules from the outermost to the one that failed; empty where the numbers differ.
+        done: calls of modules that ended before.
+        text: what happened.
+    """
+
+    inside: list[str]
+    done: int
+    text: str
+    error: Exception | None = None
 
 
 @dataclass
@@ -33,7 +62,7 @@ def watching(model: nn.Module) -> Iterator[Watch]:
     handles = []
     for name, module in model.named_modules():
         handles.append(module.register_forward_pre_hook(partial(_enter, watch, name)))
-        handles.append(module.register_forward_hook(partial(_leave, watch)))
+        handles.append(module.register_forward_hook(partial(_leave, watch, name)))
     try:
         yield watch
     finally:
@@ -45,8 +74,9 @@ def _enter(watch: Watch, name: str, _module: nn.Module, _inputs: Any) -> None:
     watch.inside.append(name)
 
 
-def _leave(watch: Watch, _module: nn.Module, _inputs: Any, _output: Any) -> None:
-    watch.inside.pop()
+def _leave(watch: Watch, name: str, _module: nn.Module, _inputs: Any, _output: Any) -> None:
+    while watch.inside.pop() != name:  # a module inside raised, and this one did without it
+        pass
     watch.done += 1
 
 
@@ -61,3 +91,44 @@ def line_of(error: BaseException) -> str:
             found = f"{Path(file).name}:{number}: {linecache.getline(file, number).strip()}"
         trace = trace.tb_next
     return found
+
+
+def first_line(error: BaseException) -> str:
+    """Of what an error says, without its full stop."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def explained(model: nn.Module, near: Mapping[str, Sizes], failure: Failure) -> Refused:
+    """Which module failed, where in its code, which attribute it may be, and what can be done."""
+    if not failure.inside:
+        return Refused(
+            f"the network's code depends on the width: {failure.text}",
+            f"The cut network runs, but {failure.text}. Something in its code depends on a width without "
+            "failing, such as a scale or a mean. The cut was taken back: leave layers out with skip until "
+            "it holds; secateur.surgery.followed finds which.",
+        )
+    path = failure.inside[-1]
+    kind = type(model.get_submodule(path)).__name__
+    where = f"{kind} {path!r}" if path else kind
+    line = line_of(failure.error) if failure.error else ""
+    around = [p for p in reversed(failure.inside) if p in near]
+    groups = ", ".join(islice(near[around[0]].groups, 3)) if around else ""
+    named = ", ".join(islice(_named(model, near, around), 4))
+    return Refused(
+        f"the code of {where} does not follow{f' ({line})' if line else ''}"
+        + (f"; it may be {named}" if named else ""),
+        f"The cut network does not run: {where} failed{f' at {line}' if line else ''} ({failure.text}). "
+        + (f"Cut there: {groups}. " if groups else "")
+        + (f"Attributes that may hold an old width: {named}. " if named else "")
+        + "The cut was taken back: leave the layer out with skip, or let its code compute the width "
+        "from its input, for instance reshape(b, n, -1).",
+        failure.error,
+    )
+
+
+def _named(model: nn.Module, near: Mapping[str, Sizes], around: Sequence[str]) -> Iterator[str]:
+    """`blocks.0.attn.num_heads = 12`, the innermost first."""
+    for path in around:
+        for name, value, _ in suspects(model.get_submodule(path), near[path]):
+            yield f"{path}.{name} = {value}" if path else f"{name} = {value}"

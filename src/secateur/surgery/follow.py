@@ -3,7 +3,6 @@
 import contextlib
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -11,48 +10,15 @@ from typing import Any
 from torch import Tensor, nn
 
 from secateur.surgery.certificate import Certificate, Comparison
-from secateur.surgery.failure import line_of, watching
-from secateur.surgery.foreign import (
-    Change,
-    Choice,
-    Option,
-    Sizes,
-    candidates,
-    changes,
-    new_values,
-    numbers,
-    reads,
-)
+from secateur.surgery.failure import Failure, Refused, explained, first_line, watching
+from secateur.surgery.foreign import Change, Choice, Option, candidates, changes
 from secateur.surgery.journal import Journal
 from secateur.surgery.modules import changed, channels_of
 from secateur.surgery.removal import Kept
+from secateur.surgery.sizes import Sizes
 
 ATTEMPTS = 24
 """Forward calls that looking for further attributes may take."""
-
-
-@dataclass(frozen=True)
-class Refused:
-    """Why a cut does not hold, in short and with what can be done."""
-
-    short: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Failure:
-    """An attempt that did not hold.
-
-    Attributes:
-        inside: modules from the outermost to the one that failed; empty where the numbers differ.
-        done: calls of modules that ended before.
-        text: what happened.
-    """
-
-    inside: list[str]
-    done: int
-    text: str
-    error: Exception | None = None
 
 
 def follow_attributes(
@@ -79,11 +45,10 @@ def follow_attributes(
     result = _attempt(every, near, choice, comparison, journal)
     left = ATTEMPTS
     while isinstance(result, Failure):
-        further = (
-            (option, which)
-            for option, which in candidates(every[0], near, result.inside)
-            if choice.get(option) != which
-        )
+        # Where it runs but answers something else, nothing tells which module it is.
+        places = result.inside or list(near)
+        untried = dict.fromkeys(candidates(every[0], near, places))
+        further = [(option, which) for option, which in untried if choice.get(option) != which]
         better: Certificate | Failure = result
         for option, which in islice(further, left):
             left -= 1
@@ -121,7 +86,7 @@ def _compared(every: Sequence[nn.Module], comparison: Comparison, journal: Journ
         try:
             certificate = comparison(model)
         except Exception as error:  # the network's own code, which may raise anything
-            return Failure(list(watch.inside), watch.done, _first_line(error), error)
+            return Failure(list(watch.inside), watch.done, first_line(error), error)
     if certificate.relative <= comparison.tolerance:
         return certificate
     with contextlib.suppress(Exception):  # not every network runs in float64
@@ -129,7 +94,8 @@ def _compared(every: Sequence[nn.Module], comparison: Comparison, journal: Journ
         if precise.relative <= comparison.tolerance:
             return precise
         certificate = precise
-    return Failure([], watch.done, f"answers differ by {certificate.relative:.1e} of the largest one")
+    text = f"its answers differ by {certificate.relative:.1e} of the largest, more than rounding explains"
+    return Failure([], watch.done, text)
 
 
 def _own_changes(model: nn.Module, kept: Kept) -> Iterator[Change]:
@@ -143,6 +109,16 @@ def _own_changes(model: nn.Module, kept: Kept) -> Iterator[Change]:
     for path, own in by_module.items():
         for name, value in changed(model.get_submodule(path), own):
             yield Change(path, name, value)
+            if name == "__class__":
+                yield from (Change(p, "use_nested_tensor", False) for p in _encoders_above(model, path))
+
+
+def _encoders_above(model: nn.Module, path: str) -> Iterator[str]:
+    """They turn padded inputs into nested tensors, which only PyTorch's fused layers take."""
+    while path:
+        path = path.rpartition(".")[0]
+        if isinstance(model.get_submodule(path), nn.TransformerEncoder):
+            yield path
 
 
 def _apply(every: Sequence[nn.Module], wanted: Sequence[Change], journal: Journal) -> None:
@@ -173,44 +149,3 @@ def _bare_norms_follow(every: Sequence[nn.Module], journal: Journal) -> Iterator
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
-
-
-def explained(model: nn.Module, near: Mapping[str, Sizes], failure: Failure) -> Refused:
-    """Which module failed, where in its code, which attribute it may be, and what can be done."""
-    if not failure.inside:
-        return Refused(
-            f"the network's code depends on the width: its {failure.text}",
-            f"The cut network runs, but its {failure.text}, more than rounding explains. Something in its "
-            "code depends on a width without failing, such as a scale or a mean. The cut was taken back: "
-            "leave layers out with skip until it holds.",
-        )
-    path = failure.inside[-1]
-    kind = type(model.get_submodule(path)).__name__
-    where = f"{kind} {path!r}" if path else kind
-    line = line_of(failure.error) if failure.error else ""
-    named = list(_suspects(model, near, failure.inside))
-    short = f"the code of {where} does not follow{f' ({line})' if line else ''}"
-    return Refused(
-        short + (f"; attributes: {', '.join(named)}" if named else ""),
-        f"The cut network does not run: {where} failed{f' at {line}' if line else ''} ({failure.text}). "
-        + (f"Attributes that may hold the old width: {', '.join(named)}. " if named else "")
-        + "The cut was taken back: leave the layer out with skip, or let its code compute the width "
-        "from its input, for instance reshape(b, n, -1).",
-    )
-
-
-def _suspects(model: nn.Module, near: Mapping[str, Sizes], inside: Sequence[str]) -> Iterator[str]:
-    """`blocks.0.attn.num_heads = 12`, the innermost first, four at most."""
-    found = (
-        f"{path}.{name} = {value}" if path else f"{name} = {value}"
-        for path in reversed(inside)
-        if path in near
-        for name, value in numbers(model.get_submodule(path))
-        if new_values(name, value, near[path]) and reads(type(model.get_submodule(path)), name)
-    )
-    return islice(found, 4)

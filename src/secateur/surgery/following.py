@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from secateur.core.groups import Group
 from secateur.graph.coupling import Coupling
 from secateur.graph.units import Width
-from secateur.surgery.certificate import Comparison, Inputs, samples
+from secateur.surgery.answers import Inputs, samples
+from secateur.surgery.certificate import Comparison
 from secateur.surgery.cutting import TOLERANCE, cut_units, masked_copy
-from secateur.surgery.follow import Refused
+from secateur.surgery.failure import Refused
 from secateur.surgery.journal import Journal
 from secateur.surgery.refusals import computed, refuse_wrapped
 from secateur.surgery.removal import masks_without, positions

@@ -6,14 +6,14 @@ every other attribute that has an old width as its value is only a candidate, to
 
 import inspect
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
-from secateur.core.groups import Group
 from secateur.surgery.modules import FOLLOW
+from secateur.surgery.sizes import Sizes
 
 HEADS = {
     *("heads", "n_head", "n_heads", "nhead", "nheads", "num_head", "num_heads", "num_attention_heads"),
@@ -30,23 +30,6 @@ INNER = {"all_head_size", "attention_dim", "attn_dim", "inner_dim", "proj_dim", 
 """Attributes that say how wide all heads are together."""
 
 
-@dataclass
-class Sizes:
-    """What became narrower near one module.
-
-    Attributes:
-        widths: old size -> new size -> how far away, in modules, the narrowest such tensor is.
-        heads: old number of heads -> new number -> as above.
-        inner: the part of `widths` that belongs to attention heads.
-        whole: sizes of its own tensors that stayed.
-    """
-
-    widths: dict[int, dict[int, int]] = field(default_factory=dict)
-    heads: dict[int, dict[int, int]] = field(default_factory=dict)
-    inner: dict[int, dict[int, int]] = field(default_factory=dict)
-    whole: set[int] = field(default_factory=set)
-
-
 Option = tuple[type[nn.Module], str]
 """A class and the name of an attribute, which means the same in all modules of that class."""
 Choice = Mapping[Option, int]
@@ -60,65 +43,6 @@ class Change:
     module: str
     name: str
     value: Any
-
-
-def sizes_near(
-    shapes: Mapping[str, tuple[int, ...]],
-    groups: list[Group],
-    removed: Mapping[str, Tensor],
-    left: Mapping[tuple[str, int], int],
-) -> dict[str, Sizes]:
-    """Module -> what became narrower in it and below it, as far up as the tensors of a group meet.
-
-    Args:
-        shapes: of all tensors of the network, before the cut.
-        groups: that lose units.
-        removed: group -> units that go.
-        left: (tensor, axis) -> its size after the cut.
-    """
-    near: dict[str, Sizes] = {}
-    for group in groups:
-        units, rest = group.units, int((~removed[group.name]).sum())
-        owners = {member.tensor.rpartition(".")[0] for member in group.members}
-        top = _meeting(owners)
-        for member in group.members:
-            old, new = member.shape[member.axis], left[member.tensor, member.axis]
-            for distance, module in enumerate(_upwards(member.tensor.rpartition(".")[0], top)):
-                sizes = near.setdefault(module, Sizes())
-                _note(sizes.widths, old, new, distance)
-                if group.kind == "heads":
-                    _note(sizes.inner, old, new, distance)
-                    _note(sizes.heads, units, rest, distance)
-    for tensor, shape in shapes.items():
-        owner = tensor.rpartition(".")[0]
-        if owner in near:
-            near[owner].whole |= {size for axis, size in enumerate(shape) if (tensor, axis) not in left}
-    return near
-
-
-def _note(sizes: dict[int, dict[int, int]], old: int, new: int, distance: int) -> None:
-    options = sizes.setdefault(old, {})
-    options[new] = min(distance, options.get(new, distance))
-
-
-def _meeting(modules: set[str]) -> str:
-    """The innermost module that holds all of them, and is none of them."""
-    parts = [module.split(".") for module in modules]
-    common = []
-    for words in zip(*parts, strict=False):
-        if len(set(words)) > 1:
-            break
-        common.append(words[0])
-    top = ".".join(common)
-    return top.rpartition(".")[0] if top in modules else top
-
-
-def _upwards(module: str, top: str) -> Iterator[str]:
-    """The module, what holds it, and so on up to `top`."""
-    yield module
-    while module and module != top:
-        module = module.rpartition(".")[0]
-        yield module
 
 
 def changes(model: nn.Module, near: Mapping[str, Sizes], choice: Choice) -> Iterator[Change]:
@@ -187,13 +111,17 @@ def candidates(
     for path in reversed(inside):
         module = model.get_submodule(path)
         sizes = near.get(path)
-        if sizes is None or isinstance(module, tuple(FOLLOW)):
-            continue
-        for name, value in numbers(module):
-            options = new_values(name, value, sizes)
-            if options and reads(type(module), name):
-                default = 0 if _known(module, name, value, sizes) else -1
-                yield from (((type(module), name), i) for i in range(-1, len(options)) if i != default)
+        for name, value, options in suspects(module, sizes) if sizes else ():
+            default = 0 if sizes and _known(module, name, value, sizes) else -1
+            yield from (((type(module), name), i) for i in range(-1, len(options)) if i != default)
+
+
+def suspects(module: nn.Module, sizes: Sizes) -> Iterator[tuple[str, Any, list[Any]]]:
+    """Attributes that may say an old width: name, value, and what it could become."""
+    for name, value in () if isinstance(module, tuple(FOLLOW)) else numbers(module):
+        options = new_values(name, value, sizes)
+        if options and reads(type(module), name):
+            yield name, value, options
 
 
 def reads(kind: Any, name: str) -> bool:

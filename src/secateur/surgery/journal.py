@@ -29,7 +29,12 @@ class Journal:
         _put(tensor, data, grad)
 
     def remember(self, tensor: Tensor) -> None:
-        """A tensor is not cut, but training after the cut would change it."""
+        """A tensor is not cut, but training after the cut would change it.
+
+        One that shows a number several times, as `expand` answers it, is trained by nobody.
+        """
+        if any(step == 0 and size > 1 for step, size in zip(tensor.stride(), tensor.shape, strict=True)):
+            return
         self.add(partial(_restore, tensor, tensor.detach().clone()))
         grad = tensor.grad
         self.add(partial(setattr, tensor, "grad", None if grad is None else grad.clone()))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import onnx_ir
 
-from secateur.emit.rewrites import activations, attention, linear, norms, recurrent
+from secateur.emit.rewrites import activations, attention, indexing, linear, norms, recurrent
 
 Join = Callable[[onnx_ir.Node], bool]
 """Puts one node for several, where they are what it looks for; whether they were."""
@@ -14,6 +14,8 @@ PASSES: Sequence[Sequence[Join]] = (
     (
         activations.join_gelu_,
         activations.join_silu_,
+        activations.join_root_,
+        indexing.join_pick_,
         linear.join_,
         norms.join_group_norm_,
         attention.join_swap_,

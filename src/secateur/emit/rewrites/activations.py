@@ -11,7 +11,7 @@ NEUTRAL = {"Add": 0.0, "Sub": 0.0, "Mul": 1.0, "Div": 1.0}
 
 
 def drop_(node: onnx_ir.Node) -> bool:
-    """Adding a constant zero and multiplying with a constant one, which exporters write for default arguments."""
+    """Adding a constant zero, multiplying with a constant one: exporters write default arguments so."""
     if node.op_type not in NEUTRAL:
         return False
     first, second = node.inputs
@@ -25,8 +25,16 @@ def drop_(node: onnx_ir.Node) -> bool:
     return False
 
 
+def join_root_(node: onnx_ir.Node) -> bool:
+    """1 / sqrt(x)."""
+    root = made_by(node.inputs[0], "Sqrt") if node.op_type == "Reciprocal" else None
+    if root is not None:
+        put_(node, "Rsqrt", [root.inputs[0]])
+    return root is not None
+
+
 def join_silu_(node: onnx_ir.Node) -> bool:
-    """x * sigmoid(x)."""
+    """X * sigmoid(x)."""
     if node.op_type != "Mul":
         return False
     for factor in node.inputs:

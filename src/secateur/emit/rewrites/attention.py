@@ -16,7 +16,7 @@ HIDDEN = -1e4  # scores so low have no weight; half precision cannot write much 
 def join_swap_(node: onnx_ir.Node) -> bool:
     """The last two axes swapped: Transpose, alone or between two Reshapes."""
     if node.op_type == "Transpose":
-        x, order = node.inputs[0], tuple(node.attributes.get_ints("perm", None) or ())
+        x, order = node.inputs[0], tuple(node.attributes.get_ints("perm", ()))
         count = len(order)
         if x is None or count < 3 or order != (*range(count - 2), count - 1, count - 2):
             return False
@@ -28,7 +28,7 @@ def join_swap_(node: onnx_ir.Node) -> bool:
     if x is None or x.shape is None or node.outputs[0].shape is None or flat is None:
         return False
     before, between, after = (tuple(v.shape or ()) for v in (x, flat.outputs[0], node.outputs[0]))
-    if len(before) < 3 or before[-2:] != between[-2:] or after != (*before[:-2], before[-1], before[-2]):
+    if len(before) < 3 or before[-2:] != between[-2:] or not _agree(after, (*before[:-2], *before[:-3:-1])):
         return False
     put_(node, "SwapLast", [x])
     return True
@@ -97,8 +97,16 @@ def _unscaled(value: Value | None) -> tuple[Value | None, float]:
 def _alike(q: Value, k: Value, v: Value | None) -> bool:
     """Whether the three have the same batch and heads, so that PyTorch takes them."""
     shapes = [tuple(value.shape or ()) for value in (q, k, v) if value is not None]
-    heads = {shape[:-2] for shape in shapes}
-    return len(shapes) == 3 and all(len(shape) > 2 for shape in shapes) and len(heads) == 1
+    same = len(shapes) == 3 and all(_agree(shape[:-2], shapes[0][:-2]) for shape in shapes)
+    return same and len(shapes[0]) > 2
+
+
+def _agree(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
+    """Whether shapes are the same where both are known: which free sizes are equal, a graph does not always say."""
+    pairs = zip(one, other, strict=False)
+    return len(one) == len(other) and all(
+        a == b for a, b in pairs if isinstance(a, int) and isinstance(b, int)
+    )
 
 
 def _causal(mask: Value | None) -> bool:
@@ -106,5 +114,7 @@ def _causal(mask: Value | None) -> bool:
     if mask is None or mask.const_value is None or mask.const_value.shape.rank() != 2:
         return False
     array = mask.const_value.numpy().astype(np.float64)
-    seen = np.tri(*array.shape, dtype=bool)
-    return array.shape[0] == array.shape[1] and bool((array[seen] == 0).all() and (array[~seen] < HIDDEN).all())
+    seen = np.tri(*array.shape, dtype=np.bool_)
+    return array.shape[0] == array.shape[1] and bool(
+        (array[seen] == 0).all() and (array[~seen] < HIDDEN).all()
+    )

@@ -1,60 +1,64 @@
 """Which products and sums are a Linear layer?
 
-PyTorch's exporter writes one as Gemm on a matrix, and as Transpose, MatMul and Add on anything else. Older ones store
-the weight the other way round, under a name of their own.
+PyTorch's exporter writes one as Gemm on a matrix, and as Transpose, MatMul and Add on anything else. Older ones
+store the weight the other way round, under a name of their own.
 """
 
 import onnx_ir
 
 from secateur.emit.identifiers import computed
-from secateur.emit.rewrites.match import Value, put_, rank, read_by, stored
+from secateur.emit.rewrites.match import Value, other, put_, read_by
+
+SWAPPED: set[tuple[int, ...]] = {(), (1, 0)}
 
 
 def join_(node: onnx_ir.Node) -> bool:
     """Put a Linear (x, weight, bias) for a product with an initializer; whether there was one."""
     if node.op_type == "Gemm":
-        return _join_gemm_(node)
+        plain = all(node.attributes.get_float(name, 1.0) == 1 for name in ("alpha", "beta"))
+        if not plain or node.attributes.get_int("transA", 0) == 1:
+            return False
+        turned = not node.attributes.get_int("transB", 0)
+        return _put_(node, node.inputs[1], [*node.inputs, None][2], turned=turned)
     if node.op_type != "MatMul":
         return False
-    weight = _turned(node.inputs[1])
+    weight = _transposed(node.inputs[1])
     turned = weight is None
-    weight = node.inputs[1] if turned else weight
-    if not _matrix(weight) or (turned and not computed(weight.name or "")):
-        return False
+    weight = node.inputs[1] if weight is None else weight
     add = read_by(node.outputs[0], "Add")
-    bias = None if add is None else next((v for v in add.inputs if v is not node.outputs[0]), None)
-    outputs = weight.const_value.shape[1 if turned else 0]
-    with_bias = add is not None and _vector(bias, outputs)
-    inputs = [node.inputs[0], weight, *([bias] if with_bias else [])]
-    put_(add if with_bias else node, "TurnedLinear" if turned else "Linear", inputs)
+    bias = None if add is None else other(add, node.outputs[0])
+    return (
+        add is not None and bias is not None and _put_(add, weight, bias, turned=turned, x=node.inputs[0])
+    ) or (_put_(node, weight, None, turned=turned))
+
+
+def _put_(
+    node: onnx_ir.Node, weight: Value | None, bias: Value | None, *, turned: bool, x: Value | None = None
+) -> bool:
+    """Put a layer for `node` where weight and bias are those of one."""
+    shape, width = _shape(weight), _shape(bias)
+    if weight is None or len(shape) != 2 or (turned and not computed(weight.name or "")):
+        return False
+    if bias is not None and width != (shape[1 if turned else 0],):
+        return False
+    put_(
+        node, "TurnedLinear" if turned else "Linear", [x or node.inputs[0], weight, *([bias] if bias else [])]
+    )
     return True
 
 
-def _join_gemm_(node: onnx_ir.Node) -> bool:
-    attributes = node.attributes
-    weight, bias = node.inputs[1], node.inputs[2] if len(node.inputs) > 2 else None
-    turned = attributes.get_int("transB", 0) == 0
-    plain = attributes.get_int("transA", 0) == 0 and all(attributes.get_float(n, 1.0) == 1 for n in ("alpha", "beta"))
-    if not plain or not _matrix(weight) or (turned and not computed(weight.name or "")):
-        return False
-    if bias is not None and not _vector(bias, weight.const_value.shape[1 if turned else 0]):
-        return False
-    put_(node, "TurnedLinear" if turned else "Linear", [node.inputs[0], weight, *([] if bias is None else [bias])])
-    return True
-
-
-def _turned(value: Value | None) -> Value | None:
+def _transposed(value: Value | None) -> Value | None:
     """The initializer that a value is the transpose of."""
     node = None if value is None else value.producer()
-    if node is None or node.op_type != "Transpose" or tuple(node.attributes.get_ints("perm", None) or ()) not in ((), (1, 0)):
+    if (
+        node is None
+        or node.op_type != "Transpose"
+        or tuple(node.attributes.get_ints("perm", ())) not in SWAPPED
+    ):
         return None
-    source = node.inputs[0]
-    return source if _matrix(source) else None
+    return node.inputs[0] if len(_shape(node.inputs[0])) == 2 else None
 
 
-def _matrix(value: Value | None) -> bool:
-    return value is not None and value.const_value is not None and value.const_value.shape.rank() == 2
-
-
-def _vector(value: Value | None, size: int) -> bool:
-    return value is not None and value.const_value is not None and tuple(value.const_value.shape) == (size,)
+def _shape(value: Value | None) -> tuple[int, ...]:
+    """Of an initializer; empty for anything else."""
+    return () if value is None or value.const_value is None else tuple(value.const_value.shape.numpy())

@@ -1,6 +1,6 @@
 """How is a pattern of nodes found, and put as one node?
 
-Nodes that are made here have operators that ONNX does not have: they are gone again when the source is written.
+Nodes that are made here have operators that ONNX does not have: the graph is read once more, to be written.
 """
 
 from collections.abc import Mapping, Sequence

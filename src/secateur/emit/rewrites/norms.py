@@ -8,7 +8,7 @@ SHAPING = ("Unsqueeze", "Reshape")
 
 
 def join_group_norm_(node: onnx_ir.Node) -> bool:
-    """Reshape to (batch, groups, -1), InstanceNormalization, and back; then factors and offsets of each channel."""
+    """Reshape to (batch, groups, -1), InstanceNormalization, and back; then each channel's factor and offset."""
     if node.op_type != "InstanceNormalization":
         return False
     grouped, back = made_by(node.inputs[0], "Reshape"), read_by(node.outputs[0], "Reshape")
@@ -37,4 +37,8 @@ def join_group_norm_(node: onnx_ir.Node) -> bool:
 
 
 def _all(value: Value | None, number: float) -> bool:
-    return value is not None and value.const_value is not None and bool((value.const_value.numpy() == number).all())
+    return (
+        value is not None
+        and value.const_value is not None
+        and bool((value.const_value.numpy() == number).all())
+    )

@@ -1,7 +1,7 @@
 """Which nodes are a GRU, an LSTM or an RNN as PyTorch has them: of several layers, with the batch first?
 
-PyTorch's exporter writes each layer by itself on (steps, batch, features), and turns its outputs, which ONNX has as
-(steps, directions, batch, features).
+PyTorch's exporter writes each layer by itself on (steps, batch, features), and turns its outputs, which ONNX has
+as (steps, directions, batch, features).
 """
 
 import re
@@ -27,7 +27,9 @@ class Origin(NamedTuple):
 def origin(weight: Value | None) -> Origin | None:
     """Of a layer's weight; None where no module of PyTorch names it so."""
     source = stored(weight, *SHAPING)
-    found = re.fullmatch(r"(.*?)\.?weight_ih_l(\d{1,4})(_reverse)?", "" if source is None else source.name or "")
+    found = re.fullmatch(
+        r"(.*?)\.?weight_ih_l(\d{1,4})(_reverse)?", "" if source is None else source.name or ""
+    )
     return None if found is None else Origin(found[1], int(found[2]))
 
 
@@ -38,7 +40,7 @@ def join_layer_(node: onnx_ir.Node) -> bool:
     given = [*node.inputs, *[None] * 7][:7]
     states = [None if value is None or _zero(value) else value for value in given[5:]]
     both = node.attributes.get_string("direction", "forward") == "bidirectional"
-    kept = {"kind": node.op_type, "directions": 1 + both, "layers": 1, "batch_first": 0}
+    kept: dict[str, int | str] = {"kind": node.op_type, "directions": 1 + both, "layers": 1, "batch_first": 0}
     new = put_(node, "Recurrent", [given[0], *states, *given[1:4]], kept, outputs=3)
     for value, name in zip(new.outputs, ("sequence", "state", "cell"), strict=True):
         value.name = value.name or f"{new.name} {name}"
@@ -57,12 +59,15 @@ def join_layers_(node: onnx_ir.Node) -> bool:
     if len(chain) == 1 or any(joined is None for joined in states):
         return False
     weights = [value for layer in chain for value in layer.inputs[3:]]
-    attributes = {name: attribute.value for name, attribute in node.attributes.items()} | {"layers": len(chain)}
+    attributes = {name: attribute.value for name, attribute in node.attributes.items()} | {
+        "layers": len(chain)
+    }
     new = put_(chain[-1], "Recurrent", [node.inputs[0], None, None, *weights], attributes, outputs=3)
     for value, joined in zip(new.outputs[1:], states, strict=True):
-        if joined is not None and joined.producer() not in (None, *chain):
+        concat = None if joined is None else joined.producer()
+        if joined is not None and concat is not None and concat not in chain:
             take_place_(value, joined)
-            remove_(joined.producer())
+            remove_(concat)
     return True
 
 
@@ -86,7 +91,7 @@ def join_batch_first_(node: onnx_ir.Node) -> bool:
 def _usual(node: onnx_ir.Node) -> bool:
     """Whether PyTorch's module computes just that."""
     attributes, inputs = node.attributes, [*node.inputs, *[None] * 8]
-    activations = list(attributes.get_strings("activations", None) or ())
+    activations = list(attributes.get_strings("activations", ()))
     usual = {"GRU": ["Sigmoid", "Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"], "RNN": ["Tanh"]}[node.op_type]
     return (
         attributes.get_string("direction", "forward") in ("forward", "bidirectional")
@@ -151,4 +156,4 @@ def _joined(states: list[Value]) -> Value | None:
 
 
 def _order(node: onnx_ir.Node | None) -> tuple[int, ...]:
-    return () if node is None else tuple(map(int, node.attributes.get_ints("perm", None) or ()))
+    return () if node is None else tuple(map(int, node.attributes.get_ints("perm", ())))

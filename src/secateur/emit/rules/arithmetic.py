@@ -10,6 +10,7 @@ FUNCTIONS = {
     "Exp": "torch.exp",
     "Log": "torch.log",
     "Sqrt": "torch.sqrt",
+    "Rsqrt": "torch.rsqrt",  # from secateur.emit.rewrites
     "Reciprocal": "torch.reciprocal",
     "Abs": "torch.abs",
     "Sign": "torch.sign",
@@ -82,6 +83,9 @@ def remainder(site: Site) -> Expr:
 
 def power(site: Site) -> Expr:
     """A method, since `**` binds tighter than a minus."""
+    exponent = site.array(1)
+    if exponent is not None and exponent.size == 1 and exponent.reshape(-1)[0] == 2:
+        return method(site.tensor(0), "square")
     return method(site.tensor(0), "pow", site.operand(1))
 
 

@@ -1,4 +1,7 @@
-"""How is attention written? From secateur.emit.rewrites, which finds it in the exporter's pieces."""
+"""How is attention written?
+
+secateur.emit.rewrites finds it in the exporter's pieces.
+"""
 
 import math
 

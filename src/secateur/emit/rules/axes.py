@@ -1,10 +1,11 @@
 """How are operators written that only give elements other places?"""
 
 import math
+from collections.abc import Callable
 
-from secateur.emit.expressions import Argument, Expr, Held, call, local, method
-from secateur.emit.sizes import Items, Size
+from secateur.emit.expressions import Argument, Expr, Held, Variable, call, local, method
 from secateur.emit.site import DEVICE, Several, Site
+from secateur.emit.sizes import Items, Size
 
 
 def reshape(site: Site) -> Expr:
@@ -59,7 +60,7 @@ def flatten(site: Site) -> Expr:
 
 def transpose(site: Site) -> Expr:
     """Two axes swapped, or all in a new order."""
-    given = site.node.attributes.get_ints("perm", None)
+    given = site.node.attributes.get_ints("perm", ())
     order = tuple(reversed(range(site.rank()))) if given is None else tuple(int(axis) for axis in given)
     moved = [axis for axis, old in enumerate(order) if axis != old]
     if not moved:
@@ -144,7 +145,7 @@ def concatenation(site: Site) -> Expr:
 
 def split(site: Site) -> Several:
     """Into parts of one size, or of sizes of their own."""
-    names = [value.name or "" for value in site.node.outputs]
+    names = [Variable(value.name or "") for value in site.node.outputs]
     sizes = site.items(1, "split")
     if sizes is None or len(set(sizes)) == 1:
         return Several(method(site.tensor(0), "chunk", len(names), dim=site.axis(0)), tuple(names))
@@ -166,7 +167,7 @@ def triangle(site: Site) -> Expr:
     return method(site.tensor(0), name, *([] if shift == (0,) else [shift[0]]))
 
 
-RULES = {
+RULES: dict[str, Callable[[Site], Expr | Several]] = {
     "Reshape": reshape,
     "Flatten": flatten,
     "Transpose": transpose,

@@ -2,8 +2,8 @@
 
 from secateur.emit.expressions import Argument, Expr, call, literal, local, method, subscript, text
 from secateur.emit.rules.layers import embedding
-from secateur.emit.sizes import Size
 from secateur.emit.site import DEVICE, Site
+from secateur.emit.sizes import Size
 
 OPEN = 2**31 - 1  # where a slice ends that has no end
 EVERYTHING = text(":")
@@ -78,7 +78,6 @@ def filled(site: Site) -> Expr:
     """One number everywhere."""
     given = site.node.attributes.get_tensor("value", None)
     number = 0.0 if given is None else given.numpy().reshape(-1)[0]
-    dtype: dict[str, Argument] = {}
     return call("torch.full", site.items(0) or (), number, device=local(DEVICE))
 
 

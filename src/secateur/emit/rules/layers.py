@@ -1,10 +1,11 @@
 """How are layers with weights written?
 
-As a module of the network where the weight is called like one's (`name.weight`) and nothing else is there; else as a
-function on tensors, for instance for tied weights and for weights that are computed.
+As a module of the network where the weight is called like one's (`name.weight`) and nothing else is there; else
+as a function on tensors, for instance for tied weights and for weights that are computed.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 import onnx_ir
@@ -34,8 +35,9 @@ def module(
     path: tuple[str, ...] | None,
     code: Expr,
     weights: Mapping[str, int],
+    more: Mapping[str, Weight] = MappingProxyType({}),
 ) -> tuple[str, ...] | None:
-    """Make a layer of the network, whose tensors are inputs of the node.
+    """Make a layer of the network, whose tensors are inputs of the node, and perhaps some more.
 
     Returns:
         Its path; None where it has none, where a tensor is computed, or where something else is there.
@@ -44,7 +46,7 @@ def module(
     found = {name: weight for name, weight in given.items() if weight is not None}
     if path is None or len(found) < len(given):
         return None
-    return site.book.attributes.layer(path, code, found)
+    return site.book.attributes.layer(path, code, {**found, **more})
 
 
 def convolution(site: Site) -> Expr:
@@ -66,18 +68,26 @@ def convolution(site: Site) -> Expr:
         channels = (shape[1] * groups, shape[0])
     options |= {} if groups == 1 else {"groups": groups}
     given = found.padded(site.tensor(0))
-    names, bias = CONVOLUTIONS[site.node.op_type], {} if site.value(2) else {"bias": False}
+    names, biased = CONVOLUTIONS[site.node.op_type], not _no_bias(site)
+    bias: dict[str, Argument] = {} if biased else {"bias": False}
     code = call(f"{names[0]}{rank}d", *channels, square(kernel), **options, **bias)
-    path = module(site, home(site, site.value(1)), code, {"weight": 1, "bias": 2})
+    path = module(site, home(site, site.value(1)), code, {"weight": 1} | ({"bias": 2} if biased else {}))
     if path is not None:
         return heavy(layer(path, given))
-    return heavy(call(f"{names[1]}{rank}d", given, *tensors(site, 1, 2), **options))
+    return heavy(call(f"{names[1]}{rank}d", given, *tensors(site, 1, *([2] if biased else [])), **options))
+
+
+def _no_bias(site: Site) -> bool:
+    """Whether there is none, or only the zeros that exporters put in its place."""
+    value, array = site.value(2), site.array(2)
+    zeros = array is not None and not array.any()
+    return value is None or (zeros and identifiers.computed(value.name or ""))
 
 
 def _transposed_options(site: Site, rank: int) -> dict[str, Argument]:
     if "output_shape" in site.node.attributes:
         site.refuse("it has an output_shape instead of a padding")
-    more = tuple(map(int, site.node.attributes.get_ints("output_padding", None) or (0,) * rank))
+    more = tuple(map(int, site.node.attributes.get_ints("output_padding", ()) or (0,) * rank))
     return {"output_padding": square(more)} if any(more) else {}
 
 
@@ -95,13 +105,14 @@ def linear(site: Site) -> Expr:
 
 def turned_linear(site: Site) -> Expr:
     """Likewise, of a weight that is stored the other way round, as other exporters do."""
-    weight, bias = site.array(1), site.weight(2)
+    weight, bias, stored = site.array(1), site.weight(2), site.value(1)
     assert weight is not None, "only products with an initializer become Linear"
+    assert stored is not None, "only products with an initializer become Linear"
     inputs, outputs = weight.shape
     code = call("nn.Linear", inputs, outputs, **({} if bias else {"bias": False}))
     weights = {"weight": Weight(weight.T.copy()), **({"bias": bias} if bias else {})}
     path = home(site, site.value(2), "bias") if bias else None
-    path = path or home(site, site.value(1)) or (identifiers.plain(site.node.inputs[1].name or ""),)
+    path = path or home(site, site.value(1)) or (identifiers.plain(stored.name or ""),)
     return heavy(layer(site.book.attributes.new_layer(path, code, weights), site.tensor(0)))
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from secateur.emit.attributes import Weight
 from secateur.emit.expressions import Argument, Expr, call, layer
 from secateur.emit.identifiers import computed
 from secateur.emit.rules.layers import home, module, tensors
-from secateur.emit.rules.spatial import square
 from secateur.emit.site import Site
 
 Options = dict[str, Argument]
@@ -23,7 +23,8 @@ def batch_norm(site: Site) -> Expr:
         learning: Options = {} if momentum == 0.1 else {"momentum": momentum}
         learning |= {"affine": False} if plain else {}
         code = call(f"nn.BatchNorm{max(axes, 1)}d", mean.size, **options, **learning)
-        path = module(site, home(site, site.value(3), "running_mean") or home(site, site.value(1)), code, weights)
+        path = home(site, site.value(3), "running_mean") or home(site, site.value(1))
+        path = module(site, path, code, weights, {"num_batches_tracked": Weight(np.zeros((), np.int64))})
         if path is not None:
             return layer(path, site.tensor(0))
     return call("F.batch_norm", *tensors(site, 0, 3, 4, 1, 2), **options)

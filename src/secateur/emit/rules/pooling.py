@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from secateur.emit.expressions import Argument, Expr, call, method
-from secateur.emit.rules.spatial import square, window
+from secateur.emit.rules.spatial import Window, square, window
 from secateur.emit.site import Site
 
 NEAREST = {("asymmetric", "floor"): "nearest", ("half_pixel", "round_prefer_ceil"): "nearest-exact"}
@@ -19,9 +19,7 @@ def max_pool(site: Site) -> Expr:
     found, more = _window(site), _ceil(site)
     given = found.padded(site.tensor(0), value=-math.inf)
     options = found.options(found.kernel) | more
-    stride = options.pop("stride", None)
-    sizes = [square(found.kernel), *([] if stride is None else [stride])]
-    return call(f"F.max_pool{len(found.kernel)}d", given, *sizes, **options)
+    return call(f"F.max_pool{len(found.kernel)}d", given, square(found.kernel), **options)
 
 
 def average_pool(site: Site) -> Expr:
@@ -31,9 +29,8 @@ def average_pool(site: Site) -> Expr:
         site.refuse("its windows have gaps, or a padding that differs before and after and does not count")
     options = found.options(found.kernel) | _ceil(site)
     options |= {"count_include_pad": False} if "padding" in options and not inside else {}
-    stride = options.pop("stride", None)
-    sizes = [square(found.kernel), *([] if stride is None else [stride])]
-    return call(f"F.avg_pool{len(found.kernel)}d", found.padded(site.tensor(0)), *sizes, **options)
+    given = found.padded(site.tensor(0))
+    return call(f"F.avg_pool{len(found.kernel)}d", given, square(found.kernel), **options)
 
 
 def global_pool(site: Site) -> Expr:
@@ -81,8 +78,8 @@ def _mode(site: Site, axes: int) -> tuple[str, dict[str, Argument]]:
     return site.refuse(f"PyTorch has no interpolation for mode {kind} with {where} and {rounding}")
 
 
-def _window(site: Site) -> "Window":
-    kernel = tuple(map(int, site.node.attributes.get_ints("kernel_shape", None) or ()))
+def _window(site: Site) -> Window:
+    kernel = tuple(map(int, site.node.attributes.get_ints("kernel_shape", ())))
     return window(site, kernel) if 1 <= len(kernel) <= 3 else site.refuse("it has not 1, 2 or 3 axes")
 
 

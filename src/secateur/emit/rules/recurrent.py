@@ -1,11 +1,16 @@
-"""How are recurrent layers written? From secateur.emit.rewrites, which finds them in the exporter's pieces."""
+"""How are recurrent layers written?
+
+secateur.emit.rewrites finds them in the exporter's pieces.
+"""
+
+from collections.abc import Callable
 
 import numpy as np
 import onnx_ir
 
 from secateur.emit import identifiers
 from secateur.emit.attributes import Array, Weight
-from secateur.emit.expressions import Argument, Expr, call, heavy, layer, method
+from secateur.emit.expressions import Argument, Expr, Variable, call, heavy, layer, method
 from secateur.emit.rewrites.match import stored
 from secateur.emit.rewrites.recurrent import SHAPING, origin
 from secateur.emit.site import Several, Site
@@ -30,7 +35,7 @@ def recurrent(site: Site) -> Several:
     options |= {"bidirectional": True} if attributes.get_int("directions", 1) == 2 else {}
     code = call(f"nn.{kind}", first.shape[1], first.shape[0] // len(GATES[kind]), **options)
     path = site.book.attributes.new_layer(_path(site, kind, layers), code, weights)
-    sequence, state, cell = (value.name or "" for value in node.outputs)
+    sequence, state, cell = (Variable(value.name or "") for value in node.outputs)
     answer = heavy(layer(path, site.tensor(0), *_states(site, kind)))
     return Several(answer, (sequence, (state, cell) if kind == "LSTM" else state))
 
@@ -81,7 +86,11 @@ def _numbers(site: Site, value: onnx_ir.Value, depth: int = 0) -> Array:
     node = value.producer()
     if node is None or node.domain or depth == DEEPEST:
         return site.refuse("its weights are computed from data")
-    parts = [_numbers(site, part, depth + 1) for part in node.inputs[: None if node.op_type == "Concat" else 1] if part]
+    parts = [
+        _numbers(site, part, depth + 1)
+        for part in node.inputs[: None if node.op_type == "Concat" else 1]
+        if part
+    ]
     there = Site(node, site.book)
     match node.op_type:
         case "Concat":
@@ -109,7 +118,7 @@ def unusual(site: Site) -> Expr:
     )
 
 
-RULES = {
+RULES: dict[str, Callable[[Site], Expr | Several]] = {
     "Recurrent": recurrent,
     "Directions": directions,
     **dict.fromkeys(GATES, unusual),

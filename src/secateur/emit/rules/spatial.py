@@ -29,9 +29,13 @@ class Window:
         return self.begin == self.end
 
     def options(self, usual_stride: Sizes) -> dict[str, Argument]:
-        """Named arguments that differ from what PyTorch takes without them; uneven padding is not among them."""
+        """Named arguments that differ from what PyTorch takes without them, but uneven padding."""
         rank = len(self.kernel)
-        given = {"stride": self.stride, "padding": self.begin if self.even else (0,) * rank, "dilation": self.dilation}
+        given = {
+            "stride": self.stride,
+            "padding": self.begin if self.even else (0,) * rank,
+            "dilation": self.dilation,
+        }
         usual = {"stride": usual_stride, "padding": (0,) * rank, "dilation": (1,) * rank}
         return {name: square(value) for name, value in given.items() if value != usual[name]}
 
@@ -47,9 +51,9 @@ def window(site: Site, kernel: Sizes) -> Window:
     """The window of a node; `kernel` is its size."""
     rank, attributes = len(kernel), site.node.attributes
     ones = (1,) * rank
-    stride = tuple(map(int, attributes.get_ints("strides", None) or ones))
-    dilation = tuple(map(int, attributes.get_ints("dilations", None) or ones))
-    pads = tuple(map(int, attributes.get_ints("pads", None) or (0,) * (2 * rank)))
+    stride = tuple(map(int, attributes.get_ints("strides", ones)))
+    dilation = tuple(map(int, attributes.get_ints("dilations", ones)))
+    pads = tuple(map(int, attributes.get_ints("pads", (0,) * (2 * rank))))
     found = Window(kernel, stride, dilation, pads[:rank], pads[rank:])
     match attributes.get_string("auto_pad", "NOTSET"):
         case "NOTSET":
@@ -63,7 +67,9 @@ def window(site: Site, kernel: Sizes) -> Window:
 def _same(site: Site, found: Window, *, upper: bool) -> Window:
     """Padding by which the output has the size of the input, divided by the stride."""
     begin, end = [], []
-    for axis, (kernel, stride, dilation) in enumerate(zip(found.kernel, found.stride, found.dilation, strict=True)):
+    for axis, (kernel, stride, dilation) in enumerate(
+        zip(found.kernel, found.stride, found.dilation, strict=True)
+    ):
         size = site.size(0, axis + 2)
         if not isinstance(size, int):
             return site.refuse("its padding (auto_pad) depends on the size of the input")

@@ -10,7 +10,8 @@ from torch import Tensor
 from secateur.core.masks import Masks
 from secateur.errors import ExportError, SurgeryError
 from secateur.graph.values import look
-from secateur.surgery.certificate import Certificate, compare, samples
+from secateur.surgery.answers import samples
+from secateur.surgery.certificate import Certificate, compare
 from secateur.surgery.onnx.kept import Kept
 from secateur.surgery.onnx.run import Arrays, caller
 
@@ -44,10 +45,15 @@ def certify_graph(
     example, *real = [tuple(torch.from_numpy(np.array(x)) for x in arrays) for arrays in inputs]
     given = samples(example, real)
     expected = _answers(masked, given)
+    if not any(bool(torch.isfinite(y).any()) for y in expected[0]):
+        raise SurgeryError(
+            "The masked graph answers no finite number to its example, so nothing tells a right cut from a "
+            "wrong one. Give real inputs: --inputs FILE.npz."
+        )
     try:
         pairs = [compare(a, b) for a, b in zip(expected, _answers(cut, given), strict=True)]
     except (ExportError, SurgeryError) as error:
-        raise _refused(str(error), cut, inputs[0], left) from error
+        raise _refused(f"{str(error).rstrip('.')}.", cut, inputs[0], left) from error
     worst, largest = (max(values) for values in zip(*pairs, strict=True))
     found = Certificate(worst, worst / max(largest, torch.finfo(torch.float32).tiny), len(given))
     if not found.relative <= tolerance:

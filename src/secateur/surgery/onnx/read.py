@@ -33,14 +33,27 @@ def read_graph(path: Path) -> onnx_ir.Model:
 
 
 def as_graph(model: onnx.ModelProto) -> onnx_ir.Model:
-    """A copy without functions, constants in nodes, and inputs that are weights."""
+    """A copy without functions, constants in nodes, weights among the inputs, vectors that layers share."""
     from onnx_ir.passes import common
 
     graph = onnx_ir.from_proto(model)
     common.RemoveInitializersFromInputsPass()(graph)
     common.LiftSubgraphInitializersToMainGraphPass()(graph)
     common.InlinePass()(graph)
-    return plain(onnx_ir.to_proto(graph))
+    graph = plain(onnx_ir.to_proto(graph))
+    _unshare_(graph.graph)
+    return graph
+
+
+def _unshare_(graph: onnx_ir.Graph) -> None:
+    """Exporters store equal biases once, and layers that shared one would lose the same channels."""
+    for name, vector in list(graph.initializers.items()):
+        assert vector.const_value is not None, "an initializer has a value"
+        if len(vector.const_value.shape) == 1 and vector.const_value.dtype.is_floating_point():
+            for number, (node, index) in enumerate(list(vector.uses())[1:], start=1):
+                copy = onnx_ir.val(f"{name}.{number}", const_value=vector.const_value)
+                graph.register_initializer(copy)
+                node.replace_input_with(index, copy)
 
 
 def _load(path: Path) -> onnx.ModelProto:
@@ -57,8 +70,8 @@ def _load(path: Path) -> onnx.ModelProto:
         onnx.load_external_data_for_model(model, str(path.parent))
     except Exception as error:  # onnx's checker has exceptions of its own
         raise ArtifactError(
-            f"The weights of {path}, which lie in files beside it, cannot be read: {error}. Keep the files that "
-            "the framework wrote together in one folder, under their names."
+            f"The weights of {path}, which lie in files beside it, cannot be read: {error}. Keep the files "
+            "that the framework wrote together in one folder, under their names."
         ) from error
     return model
 

@@ -56,6 +56,13 @@ def weight_names(graph: onnx_ir.Model) -> set[str]:
     }
 
 
+def count(graph: onnx_ir.Model) -> int:
+    """Elements of all weights."""
+    chosen = weight_names(graph)
+    tensors = (value.const_value for name, value in graph.graph.initializers.items() if name in chosen)
+    return sum(tensor.size for tensor in tensors if tensor is not None)
+
+
 def _tensor(value: onnx_ir.Value) -> Tensor:
     """In float32 where torch knows no such numbers."""
     assert value.const_value is not None, "an initializer has a value"

@@ -12,12 +12,12 @@ from secateur.core.masks import Masks
 from secateur.core.protocols import CoupledPattern
 from secateur.core.task import Task
 from secateur.errors import SurgeryError, TaskError
-from secateur.graph.structure import Structure, structure_of
+from secateur.graph.structure import Structure
 from secateur.masking import plan
 from secateur.masking.coupled import CoupledPlan
 from secateur.recipe import Recipe
 from secateur.recovery.inputs import seen_inputs
-from secateur.surgery import Certificate, cut, followed, removed_units
+from secateur.surgery import Certificate, cut, cuttable, removed_units
 
 BATCHES = 2
 """Training batches whose inputs are compared, beside the example and random numbers."""
@@ -48,17 +48,9 @@ def structure_for(task: Task, recipe: Recipe) -> Structure | None:
     Raises:
         ExportError, CouplingError: the network cannot be traced or followed.
     """
-    return structure_of_task(task) if isinstance(recipe.pattern, CoupledPattern) else None
-
-
-def structure_of_task(task: Task) -> Structure:
-    """What hangs together in the task's network, as far as its code can follow.
-
-    Raises:
-        ExportError, CouplingError: the network cannot be traced or followed.
-    """
-    structure = structure_of(task.model, task.example_inputs)
-    return structure.with_coupling(followed(task.model, structure.coupling, task.example_inputs))
+    if not isinstance(recipe.pattern, CoupledPattern):
+        return None
+    return cuttable(task.model, task.example_inputs)
 
 
 def cut_off(

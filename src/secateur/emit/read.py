@@ -1,0 +1,87 @@
+"""How does a file become a graph without what is known already, in which pieces are layers?"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import onnx
+import onnx_ir
+
+from secateur.artifact import onnx_bytes
+from secateur.emit.rewrites import join_
+from secateur.emit.sizes import Sizes
+from secateur.errors import ArtifactError, ExportError
+from secateur.graph.plain import plain
+
+
+class Read(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        model: the ONNX model as it is in the file, serialized.
+        graph: what is left of it, with operators that ONNX does not have.
+        origins: name of a value -> the name of the node in the file that computes it.
+    """
+
+    model: bytes
+    graph: onnx_ir.Model
+    origins: Mapping[str, str]
+
+
+def read(path: Path) -> Read:
+    """Read a `.sct` or `.onnx` file.
+
+    Raises:
+        ArtifactError: the file is not there, or cannot be read.
+        ExportError: the graph branches or loops, or contradicts itself.
+    """
+    model = _load(path)
+    origins = {name: node.name for node in model.graph.node for name in node.output}
+    for node in model.graph.node:
+        if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
+            raise ExportError(
+                f"The operator {node.op_type} (node {node.name!r}, which computes {[*node.output]}) branches "
+                "or loops, which emit-python does not write. Export the network without control flow that "
+                f"depends on data, or run {path.name} itself."
+            )
+    try:
+        graph = _plain(model)
+    except Exception as error:  # passes of onnx_ir and onnxscript have exceptions of their own
+        raise ExportError(
+            f"The graph in {path} cannot be simplified: {error}. Expected a valid ONNX model."
+        ) from error
+    join_(graph)
+    return Read(model.SerializeToString(), graph, origins)
+
+
+def _load(path: Path) -> onnx.ModelProto:
+    if path.suffix not in (".sct", ".onnx"):
+        raise ArtifactError(f"{path}: expected a file that ends in .sct or .onnx.")
+    if path.suffix == ".sct":
+        return onnx.load_model_from_string(onnx_bytes(path))
+    try:
+        return onnx.load(path)  # with the weights that lie in files beside it
+    except Exception as error:  # protobuf has exceptions of its own
+        raise ArtifactError(f"{path} cannot be read: {error}. Expected a valid ONNX model.") from error
+
+
+def _plain(model: onnx.ModelProto) -> onnx_ir.Model:
+    """Without functions and constants that are computed, among them those that only known sizes go into."""
+    from onnx_ir.passes import common
+
+    inlined = onnx_ir.from_proto(model)
+    common.InlinePass()(inlined)
+    common.RemoveInitializersFromInputsPass()(inlined)
+    graph = plain(onnx_ir.to_proto(inlined))
+    sizes = Sizes(graph.graph)
+    for node in graph.graph:
+        value, items = node.outputs[0], sizes.of(node.outputs[0])
+        known = [item for item in items or () if isinstance(item, int)]
+        if items is None or len(known) < len(items) or value.shape is None or value.is_graph_output():
+            continue
+        array = np.array(known, np.int64).reshape(() if len(value.shape) == 0 else -1)
+        constant = onnx_ir.Value(name=f"{value.name} known", const_value=onnx_ir.tensor(array))
+        graph.graph.register_initializer(constant)
+        value.replace_all_uses_with(constant)
+    return plain(onnx_ir.to_proto(graph))
