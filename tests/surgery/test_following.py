@@ -139,12 +139,14 @@ def test_groups_not_tried_in_time_become_fixed() -> None:
 
 
 def test_computed_weights_become_fixed_without_a_trial() -> None:
-    model = nn.Sequential(nn.Linear(16, 12), nn.ReLU(), nn.Linear(12, 4))
+    model = nn.Sequential(nn.Linear(16, 12), nn.ReLU(), nn.Linear(12, 6), nn.ReLU(), nn.Linear(6, 4))
     nn.utils.parametrizations.weight_norm(model[2])
     coupling = coupling_of(model, X)
     result = followed(model, coupling, (X,))
-    assert not any("parametrizations" in m.tensor for g in result.groups for m in g.members)
-    assert len(result.groups) < len(coupling.groups) or not coupling.groups
+    assert (len(coupling.groups), result.groups) == (1, ())
+    width = result.fixed[-1]
+    assert (width.tensor, width.axis, width.size) == ("4.weight", 1, 6)
+    assert width.reason == "its weight is computed from others"
 
 
 def test_a_wrapped_network_is_refused() -> None:

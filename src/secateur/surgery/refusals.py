@@ -10,12 +10,8 @@ from secateur.core.groups import Group
 from secateur.errors import SurgeryError
 from secateur.surgery.slicing import named_tensors
 
-WRAPPERS = {
-    nn.DataParallel: "module",
-    nn.parallel.DistributedDataParallel: "module",
-    torch._dynamo.OptimizedModule: "_orig_mod",
-}
-"""What holds copies, buckets or compiled code of the network that it wraps."""
+WRAPPERS = {"DataParallel": "module", "DistributedDataParallel": "module", "OptimizedModule": "_orig_mod"}
+"""What holds copies, buckets or compiled code of what it wraps; names, as importing these takes long."""
 
 
 def refuse_wrapped(model: nn.Module, groups: Iterable[Group]) -> None:
@@ -27,9 +23,9 @@ def refuse_wrapped(model: nn.Module, groups: Iterable[Group]) -> None:
     for name, module in model.named_modules():
         where = f"{name or 'The network'} is"
         for wrapper, inner in WRAPPERS.items():
-            if isinstance(module, wrapper):
+            if type(module).__name__ == wrapper:
                 raise SurgeryError(
-                    f"{where} wrapped in {wrapper.__name__}, which holds on to the old shapes. Cut the "
+                    f"{where} wrapped in {wrapper}, which holds on to the old shapes. Cut the "
                     f"network inside ({name + '.' if name else 'model.'}{inner}), and wrap the cut one anew."
                 )
         if module._compiled_call_impl is not None:

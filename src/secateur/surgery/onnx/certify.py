@@ -45,10 +45,10 @@ def certify_graph(
     example, *real = [tuple(torch.from_numpy(np.array(x)) for x in arrays) for arrays in inputs]
     given = samples(example, real)
     expected = _answers(masked, given)
-    if not any(bool(torch.isfinite(y).any()) for y in expected[0]):
+    if not any(_tells(y) for y in expected[0]):
         raise SurgeryError(
-            "The masked graph answers no finite number to its example, so nothing tells a right cut from a "
-            "wrong one. Give real inputs: --inputs FILE.npz."
+            "The masked graph answers its example with zeros, or with nothing finite, so nothing tells a right "
+            "cut from a wrong one. Expected a trained network; or give real inputs: --inputs FILE.npz."
         )
     try:
         pairs = [compare(a, b) for a, b in zip(expected, _answers(cut, given), strict=True)]
@@ -68,6 +68,11 @@ def certify_graph(
 def _answers(graph: onnx_ir.Model, given: Sequence[tuple[Tensor, ...]]) -> list[list[Tensor]]:
     call = caller(graph)
     return [[torch.from_numpy(np.array(y)) for y in call([x.numpy() for x in inputs])] for inputs in given]
+
+
+def _tells(output: Tensor) -> bool:
+    """Whether a wrong cut could change it."""
+    return not output.is_floating_point() or bool((torch.isfinite(output) & (output != 0)).any())
 
 
 def _refused(why: str, cut: onnx_ir.Model, example: Arrays, left: Kept) -> SurgeryError:
