@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from coupled import Coupled
+from attentive import Attentive
 
 from secateur import Calibration, Masks, Recipe, find_masks
 from secateur.allocation import ALLOCATIONS
@@ -28,12 +28,12 @@ COMBINATIONS = [
 
 
 @pytest.fixture(scope="module")
-def task() -> Coupled:
-    return Coupled()
+def task() -> Attentive:
+    return Attentive()
 
 
 @pytest.fixture(scope="module")
-def structure(task: Coupled) -> Structure:
+def structure(task: Attentive) -> Structure:
     return structure_of(task.model, task.example_inputs)
 
 
@@ -49,7 +49,7 @@ def recipe_of(criterion: str, pattern: str, allocation: str, **changes: Any) -> 
     return replace(recipe, **changes)
 
 
-def masks_of(task: Coupled, recipe: Recipe, structure: Structure, **options: Any) -> Masks:
+def masks_of(task: Attentive, recipe: Recipe, structure: Structure, **options: Any) -> Masks:
     torch.manual_seed(7)
     data = Calibration(task.batches, task.loss, limit=2)
     return find_masks(task.model, recipe, data=data, structure=structure, **options)
@@ -68,7 +68,7 @@ def gone(group: Group, masks: Masks) -> torch.Tensor:
 @pytest.mark.parametrize(("criterion", "pattern", "allocation"), COMBINATIONS)
 class TestEveryCombination:
     def test_removes_whole_units_and_at_least_what_is_due(
-        self, task: Coupled, structure: Structure, criterion: str, pattern: str, allocation: str
+        self, task: Attentive, structure: Structure, criterion: str, pattern: str, allocation: str
     ) -> None:
         recipe = recipe_of(criterion, pattern, allocation)
         layout = plan(task.model, recipe, structure)
@@ -89,7 +89,7 @@ class TestEveryCombination:
             assert due * recipe.sparsity - 1e-9 <= fraction <= due * recipe.sparsity + largest
 
     def test_is_deterministic_and_leaves_the_model_alone(
-        self, task: Coupled, structure: Structure, criterion: str, pattern: str, allocation: str
+        self, task: Attentive, structure: Structure, criterion: str, pattern: str, allocation: str
     ) -> None:
         recipe = recipe_of(criterion, pattern, allocation)
         before = copy.deepcopy(task.model.state_dict())
@@ -99,7 +99,7 @@ class TestEveryCombination:
         assert all(parameter.grad is None for parameter in task.model.parameters())
 
     def test_masks_are_nested_along_a_schedule(
-        self, task: Coupled, structure: Structure, criterion: str, pattern: str, allocation: str
+        self, task: Attentive, structure: Structure, criterion: str, pattern: str, allocation: str
     ) -> None:
         recipe = recipe_of(criterion, pattern, allocation)
         masks = Masks()
@@ -110,7 +110,7 @@ class TestEveryCombination:
             masks = later
 
     def test_no_group_is_emptied_and_widths_are_round(
-        self, task: Coupled, structure: Structure, criterion: str, pattern: str, allocation: str
+        self, task: Attentive, structure: Structure, criterion: str, pattern: str, allocation: str
     ) -> None:
         recipe = recipe_of(criterion, pattern, allocation, sparsity=0.7)
         masks = masks_of(task, recipe, structure)
@@ -120,14 +120,14 @@ class TestEveryCombination:
             assert left % (4 if group.kind == "channels" else 1) == 0
 
     def test_recipe_survives_copy_and_pickle(
-        self, task: Coupled, structure: Structure, criterion: str, pattern: str, allocation: str
+        self, task: Attentive, structure: Structure, criterion: str, pattern: str, allocation: str
     ) -> None:
         recipe = recipe_of(criterion, pattern, allocation)
         assert copy.deepcopy(recipe) == recipe
         assert pickle.loads(pickle.dumps(recipe)).fingerprint == recipe.fingerprint
 
 
-def test_every_measure_counts_what_it_says(task: Coupled, structure: Structure) -> None:
+def test_every_measure_counts_what_it_says(task: Attentive, structure: Structure) -> None:
     """Half the channels of `inner` only: 12 of 24, with 16 x 9 + 1 + 16 weights each."""
     recipe = recipe_of("magnitude", "channels", "uniform", only=("inner.weight",), sparsity=0.5)
     parameters = sum(p.numel() for p in task.model.parameters())
@@ -140,7 +140,7 @@ def test_every_measure_counts_what_it_says(task: Coupled, structure: Structure) 
         )
 
 
-def test_multiply_adds_of_attention_go_with_its_heads(task: Coupled, structure: Structure) -> None:
+def test_multiply_adds_of_attention_go_with_its_heads(task: Attentive, structure: Structure) -> None:
     recipe = recipe_of("magnitude", "heads", "uniform", measure="multiply_adds", sparsity=0.1)
     layout = plan(task.model, recipe, structure)
     assert isinstance(layout, CoupledPlan)
@@ -151,23 +151,23 @@ def test_multiply_adds_of_attention_go_with_its_heads(task: Coupled, structure: 
     assert layout.fraction(half) == pytest.approx(attention / 2 / (attention + others))
 
 
-def test_a_goal_out_of_reach_says_what_is_possible(task: Coupled, structure: Structure) -> None:
+def test_a_goal_out_of_reach_says_what_is_possible(task: Attentive, structure: Structure) -> None:
     recipe = recipe_of("magnitude", "heads", "uniform", measure="weights", sparsity=0.5)
     with pytest.raises(GoalError, match=r"out of reach.*of the weights may go, from 1 groups\. Ask for"):
         plan(task.model, recipe, structure)
 
 
-def test_what_is_skipped_keeps_its_whole_group(task: Coupled, structure: Structure) -> None:
+def test_what_is_skipped_keeps_its_whole_group(task: Attentive, structure: Structure) -> None:
     recipe = recipe_of("magnitude", "channels", "uniform", skip=("back.weight",), sparsity=0.1)
     assert {g.name for g in plan(task.model, recipe, structure).groups} == {"attention.qkv"}
 
 
-def test_the_structure_is_asked_for(task: Coupled) -> None:
+def test_the_structure_is_asked_for(task: Attentive) -> None:
     with pytest.raises(RecipeError, match="structure=secateur.cuttable"):
         find_masks(task.model, recipe_of("magnitude", "channels", "uniform"))
 
 
-def test_nothing_to_remove_is_said(task: Coupled, structure: Structure) -> None:
+def test_nothing_to_remove_is_said(task: Attentive, structure: Structure) -> None:
     with pytest.raises(RecipeError, match="finds nothing to remove"):
         plan(task.model, recipe_of("magnitude", "channels", "uniform", only=("classes.weight",)), structure)
 

@@ -9,6 +9,8 @@ from sample_report import (
     sample,
     with_compression,
     with_compression_undone,
+    with_cut,
+    with_cut_undone,
     with_everything_missing,
     with_layers,
     without_pruning,
@@ -26,6 +28,8 @@ REPORTS = {
     "off the scale": guessing_at_random(),
     "compressed": with_compression(),
     "undone": with_compression_undone(),
+    "cut": with_cut(),
+    "cut undone": with_cut_undone(),
     "not pruned": without_pruning(),
     "one layer": with_layers(1),
     "no layer": with_layers(0),
@@ -220,3 +224,10 @@ def test_a_recipe_reads_like_toml() -> None:
         ("pattern.keep", "2"),
         ("only", '["*"]'),
     ]
+
+
+def test_the_widths_of_a_cut_network_stand_group_by_group() -> None:
+    text = Page(render(with_cut())).text
+    assert "How wide it still is" in text
+    assert "64 to 24" in text
+    assert "How wide it still is" not in Page(render(sample())).text

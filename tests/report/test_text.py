@@ -7,6 +7,8 @@ from sample_report import (
     sample,
     with_compression,
     with_compression_undone,
+    with_cut,
+    with_cut_undone,
     with_everything_missing,
     without_pruning,
 )
@@ -31,6 +33,8 @@ def printed(report: Report, width: int = 80) -> str:
         guessing_at_random(),
         with_compression(),
         with_compression_undone(),
+        with_cut(),
+        with_cut_undone(),
         without_pruning(),
     ],
 )
@@ -120,3 +124,11 @@ def test_square_brackets_are_no_markup() -> None:
     text = printed(hostile(), 200)
     assert "[bold red]not markup[/bold red]" in text
     assert HOSTILE in text
+
+
+def test_a_cut_shows_widths_and_its_certificate_in_place_of_the_zeros() -> None:
+    facts = " ".join(printed(with_cut(), width=200).split())
+    assert "widths 40 of 96 channels are left, 4.00x fewer multiply-adds (1,000,000 to 250,000)" in facts
+    assert "cut the cut network differs from the masked one by at most 1.2e-06 (2.0e-07 of" in facts
+    assert "removed weight is exactly zero" not in facts
+    assert "the cut was undone: Net.forward answers otherwise" in printed(with_cut_undone(), width=200)

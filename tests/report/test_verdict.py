@@ -2,7 +2,15 @@
 
 import copy
 
-from sample_report import latency, sample, with_compression, with_compression_undone, without_pruning
+from sample_report import (
+    latency,
+    sample,
+    with_compression,
+    with_compression_undone,
+    with_cut,
+    with_cut_undone,
+    without_pruning,
+)
 
 from secateur.report.schema import Report
 from secateur.report.verdict import verdict
@@ -106,3 +114,12 @@ def test_choosing_on_the_reported_examples_is_confessed() -> None:
     report = finished()
     report["metric"]["checkpoint_chosen_on"] = "evaluate"
     assert "slightly better than it is" in sentences(report)
+
+
+def test_a_cut_tells_widths_arithmetic_and_its_proof() -> None:
+    text = sentences(whole(with_cut()))
+    assert "40 of 96 channels are left, 4.00x fewer multiply-adds" in text
+    assert "Proof: the cut network differs from the masked one by at most 1.2e-06" in text
+    assert "multiplies by zeros" not in text  # there are none: what is slow has another reason
+    undone = sentences(whole(with_cut_undone()))
+    assert "The cut was undone: Net.forward answers otherwise The file holds the masked network." in undone

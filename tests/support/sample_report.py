@@ -200,6 +200,9 @@ def with_everything_missing() -> Report:
 def hostile() -> Report:
     """Markup wherever a person or a file may bring a string."""
     report = with_compression()
+    report["cut"] = with_cut()["cut"]
+    assert not is_missing(report["cut"])
+    report["cut"]["groups"] = [{"name": HOSTILE, "kind": HOSTILE, "before": 4, "after": 2}]
     report["task"] = report["secateur"] = report["recipe_fingerprint"] = HOSTILE
     report["metric"]["name"] = report["metric"]["checkpoint_chosen_on"] = HOSTILE
     report["layers"] = [layer(HOSTILE + name, shape) for name, shape in SHAPES.items()]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secateur.emit import identifiers, tree
-from secateur.emit.expressions import Expr, Held, Place, call, text
+from secateur.emit.expressions import Expr, Held, call, text
 from secateur.errors import ExportError
 
 Array = NDArray[np.generic]
@@ -68,10 +68,11 @@ class Attributes:
                     break
         return self._places[name]
 
-    def words(self, piece: Held | Place) -> str:
-        """The code by which `forward` reaches an attribute."""
+    def words(self, path: Path, block: Path = ()) -> str:
+        """The code by which `forward` reaches an attribute, from a block on that has a variable."""
         code, branch = "self", self._root
-        for name in self.path_of(piece) if isinstance(piece, Held) else piece.path:
+        for depth, name in enumerate(path):
+            code = "block" if block and depth == len(block) else code
             code += branch.step(name)
             branch = branch.children.get(name, tree.Branch())
         return code
@@ -99,8 +100,8 @@ class Attributes:
         """Whether a layer or a tensor may be there: nothing is, or just that."""
         branch: tree.Branch | None = self._root
         for depth, name in enumerate(path):
-            if path[:depth] in self._weights or (branch and branch.code and name.isdigit()):
-                return False  # a tensor has no attributes, and a layer none that are numbers
+            if path[:depth] in self._weights or (branch and branch.code and not identifiers.after_dot(name)):
+                return False  # a tensor has no attributes, and a layer none in brackets
             branch = branch.children.get(name) if branch else None
         if branch is None:
             return not any(place in self._weights for place in (path, *weights))
@@ -113,7 +114,7 @@ class Attributes:
 def _others(path: Path) -> Iterator[Path]:
     """The path, and what to try where it is taken."""
     yield path
-    flat = "_".join(path)
+    flat = identifiers.attribute("_".join(path))
     yield from ((flat if n == 1 else f"{flat}_{n}",) for n in count(1 if len(path) > 1 else 2))
 
 

@@ -7,45 +7,54 @@ name can bring code into the source.
 import keyword
 import re
 
+import torch
 from torch import nn
 
+KEY = re.compile(r"[A-Za-z0-9_-]{1,60}")  # what may stand between quotes and brackets
 LONGEST = 80  # characters of one name
 DEEPEST = 12  # names on the way to an attribute
-USED = {"self", "torch", "nn", "F", "float", "range", "load", "load_file", "Path", "Network"}
+USED = {"self", "block", "torch", "nn", "F", "float", "range", "load", "load_file", "Path", "Network"}
 TAKEN = {*dir(nn.ModuleDict()), "forward"}  # no layer may be called so
 COMPUTED = re.compile(r"\d+|(val|tmp)(_\d+)?|.*_cast(_\d+)?|.*(::|/).*", re.DOTALL)
 
 
 def word(name: str) -> str:
-    """A Python name that resembles `name`."""
-    plain = re.sub(r"\W", "_", name, flags=re.ASCII)[:LONGEST]
-    plain = re.sub(r"^__+", "_", plain)  # a class gives two underscores a meaning of their own
-    plain = f"n{plain}" if plain[:1].isdigit() or plain in ("", "_") else plain
-    return f"{plain}_" if keyword.iskeyword(plain) or plain in USED else plain
+    """A name for a variable that resembles `name`."""
+    plain = _plain(name)
+    return f"{plain}_" if plain in USED else plain
 
 
-def plain(name: str) -> str:
-    """A name for a layer without one, of what an exporter called its weight: `onnx::Conv_12` is conv_12."""
-    return _attribute(re.split("::|/", name)[-1].lower())
+def attribute(name: str) -> str:
+    """A name for an attribute: no module has a method or a setting of that name."""
+    plain = _plain(name)
+    return f"{plain}_" if plain in TAKEN else plain
+
+
+def after_dot(name: str) -> bool:
+    """Whether Python takes the name behind a dot."""
+    return _plain(name) == name
+
+
+def unnamed(name: str) -> str:
+    """An attribute for a layer without a name, of what an exporter called its weight: conv_12 of `onnx::Conv_12`."""
+    return attribute(re.split("::|/", name)[-1].lower())
 
 
 def path(name: str) -> tuple[str, ...]:
-    """The names that lead to an attribute: `layer1.0.conv` is ("layer1", "0", "conv").
+    """The names that lead to an attribute: ("layer1", "0", "conv") of `layer1.0.conv`.
 
-    Numbers stay, but at the top, where Python has no word for them.
+    Numbers and names with a dash stay, which PyTorch's containers take between brackets, but at the top.
     """
     parts = name.split(".")
-    if len(parts) > DEEPEST:
-        parts = ["_".join(parts)]
-    first, *others = parts
-    start = f"layer{first}" if _number(first) else _attribute(first)
-    return start, *(part if _number(part) else _attribute(part) for part in others)
+    first, *others = parts if len(parts) <= DEEPEST else ["_".join(parts)]
+    start = attribute(f"layer{first}" if first.isdigit() else first)
+    return start, *(part if KEY.fullmatch(part) and part not in TAKEN else attribute(part) for part in others)
 
 
 def tensor_path(name: str) -> tuple[str, ...]:
-    """Likewise for a tensor, which must not end in a number."""
+    """Likewise for a tensor, which is never between brackets."""
     *way, last = path(name)
-    return *way, f"p{last}" if last.isdigit() else last
+    return *way, last if after_dot(last) else attribute(f"p{last}" if last.isdigit() else last)
 
 
 def computed(name: str) -> bool:
@@ -53,18 +62,13 @@ def computed(name: str) -> bool:
 
     The exporter calls such a value after the operation that computes it.
     """
-    import torch
-
     stem = re.sub(r"(_default)?(_\d+)?$", "", name)
     is_operation = stem.isidentifier() and hasattr(torch.ops.aten, stem)
     return "." not in name and (COMPUTED.fullmatch(name) is not None or is_operation)
 
 
-def _number(part: str) -> bool:
-    return part.isascii() and part.isdigit() and (part == "0" or part[0] != "0") and len(part) < 6
-
-
-def _attribute(part: str) -> str:
-    """A word that no module has a method or a setting of."""
-    plain = word(part)
-    return f"{plain}_" if plain in TAKEN else plain
+def _plain(name: str) -> str:
+    plain = re.sub(r"\W", "_", name, flags=re.ASCII)[:LONGEST]
+    plain = re.sub(r"^__+", "_", plain)  # a class gives two underscores a meaning of their own
+    plain = f"n{plain}" if plain[:1].isdigit() or plain in ("", "_") else plain
+    return f"{plain}_" if keyword.iskeyword(plain) else plain

@@ -85,4 +85,5 @@ def _approximately(piece: Named) -> str:
     """About as long as its name will be."""
     if isinstance(piece, Local):
         return "x"
-    return "self." + (piece.initializer if isinstance(piece, Held) else ".".join(piece.path))
+    path = tuple(piece.initializer.split(".")) if isinstance(piece, Held) else piece.path
+    return ".".join(("block", *path[-3:]))

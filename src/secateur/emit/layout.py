@@ -6,7 +6,7 @@ item on each line, with a comma behind it.
 
 from collections.abc import Callable
 
-from secateur.emit.expressions import Brackets, Expr, Named, Piece
+from secateur.emit.expressions import OPERATORS, Brackets, Expr, Named, Piece
 
 WIDTH = 88
 Words = Callable[[Named], str]
@@ -53,7 +53,22 @@ def _between(brackets: Brackets, words: Words, indent: int) -> list[str]:
 
 
 def _in_parentheses(before: str, expression: Expr, after: str, words: Words, indent: int) -> list[str]:
-    """A statement that has no brackets at its end gets some."""
-    pad = " " * indent
-    inner = _lines("", expression, "", words, indent + 4)
-    return [f"{pad}{before}(", *inner, f"{pad}){after}"]
+    """A sum that has no brackets at its end gets some, and a line for each part where it must."""
+    pad, inner = " " * indent, " " * (indent + 4)
+    whole = flat(expression, words)
+    parts = [inner + whole]
+    if len(parts[0]) > WIDTH:
+        parts = [f"{inner}{part}" for part in _parts(expression, words)]
+    return [f"{pad}{before}(", *parts, f"{pad}){after}"]
+
+
+def _parts(expression: Expr, words: Words) -> list[str]:
+    """What its operators hold together, each but the first behind its operator."""
+    signs = {f" {sign} " for sign, rank in OPERATORS.items() if rank == expression.rank}
+    parts = [""]
+    for piece in expression.pieces:
+        if isinstance(piece, str) and piece in signs:
+            parts.append(piece.lstrip())
+        else:
+            parts[-1] += _flat(piece, words)
+    return parts

@@ -1,19 +1,20 @@
 """What is the text of the emitted module?"""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import onnx_ir
 
-from secateur.emit.attributes import Array, Attributes
-from secateur.emit.expressions import Held, Local, Named, Variable, pieces_of
+from secateur.emit.attributes import Array, Attributes, Path
+from secateur.emit.blocks import blocks
+from secateur.emit.expressions import Held, Local, Named, Variable
 from secateur.emit.identifiers import word
 from secateur.emit.joining import join
 from secateur.emit.layout import statement
 from secateur.emit.naming import name
 from secateur.emit.site import Book, Targets
 from secateur.emit.sizes import Sizes
-from secateur.emit.steps import write_steps
+from secateur.emit.steps import Step, write_steps
 
 SOURCE = '''"""A network in plain PyTorch, written by `secateur emit-python`.
 
@@ -67,25 +68,39 @@ def write_source(model: onnx_ir.Model, origins: Mapping[str, str]) -> tuple[str,
     attributes = Attributes(arrays)
     steps = join(write_steps(graph, Book(attributes, Sizes(graph), origins)))
     names = name(steps, [value.name or "" for value in graph.inputs])
-
-    def words(piece: Named) -> str:
-        return names[piece.variable] if isinstance(piece, Local) else attributes.words(piece)
-
-    for piece in (piece for step in steps for piece in pieces_of(step.code)):
-        if isinstance(piece, Held):
-            attributes.path_of(piece)  # what holds what is settled before any of it gets its words
+    found = blocks(steps, attributes)  # and all initializers that are read have their places now
     filled = {
         "attributes": ["", *attributes.lines()] if attributes.lines() else [],
         "shapes": [f"        # {names[Variable(v.name or '')]}: {_shape(v)}" for v in graph.inputs],
-        "steps": [
-            line for step in steps for line in statement(_before(step.targets, names), step.code, words)
-        ],
+        "steps": list(_statements(steps, found, names, attributes)),
     }
     body = {part: "\n".join(lines) for part, lines in filled.items()}
     inputs = "".join(f", {names[Variable(value.name or '')]}" for value in graph.inputs)
     text = SOURCE.format(imports="{imports}", inputs=inputs, **body)
     imports = [line for used, line in IMPORTS.items() if re.search(used, text)]
     return text.replace("{imports}", "\n".join(imports), 1), attributes.state()
+
+
+def _statements(
+    steps: Sequence[Step], found: Sequence[Path], names: Mapping[Variable, str], attributes: Attributes
+) -> Iterator[str]:
+    """The lines of `forward`; an empty one between blocks."""
+    last: Path = ()
+    for index, (step, block) in enumerate(zip(steps, found, strict=True)):
+        if block != last and index:
+            yield ""
+        if block != last and block:
+            yield f"        block = {attributes.words(block)}"
+        last = block
+
+        def words(piece: Named, block: Path = block) -> str:
+            if isinstance(piece, Local):
+                return names[piece.variable]
+            return attributes.words(
+                attributes.path_of(piece) if isinstance(piece, Held) else piece.path, block
+            )
+
+        yield from statement(_before(step.targets, names), step.code, words)
 
 
 def _before(targets: Targets, names: Mapping[Variable, str]) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from secateur.emit.expressions import Expr, call, text
+from secateur.emit.identifiers import after_dot
 from secateur.emit.layout import statement
 
 Kind = Literal["holder", "layer", "parameter", "buffer"]
@@ -19,17 +20,16 @@ class Branch:
 
     @property
     def holder(self) -> str:
-        """The module that can hold the children: names that are numbers need brackets."""
-        numbers = [name for name in self.children if name.isdigit()]
-        if not numbers:
+        """The module that can hold the children: what Python does not take behind a dot needs brackets."""
+        if all(map(after_dot, self.children)):
             return "Module"
-        in_order = sorted(map(int, numbers)) == list(range(len(self.children)))
+        in_order = set(self.children) == {str(index) for index in range(len(self.children))}
         all_hold = all(child.kind == "holder" for child in self.children.values())
         return "ModuleList" if in_order and all_hold else "ModuleDict"
 
     def step(self, name: str) -> str:
         """The code that leads on to a child."""
-        if not name.isdigit():
+        if after_dot(name):
             return f".{name}"
         return f"[{name}]" if self.holder == "ModuleList" else f'["{name}"]'
 

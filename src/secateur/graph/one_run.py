@@ -49,11 +49,14 @@ def _asking(
     graph: onnx_ir.Model, weights: Arrays, questions: Mapping[str, str], numbers_of: Sequence[str]
 ) -> bytes:
     """The graph with questions as its outputs, and weights as further inputs."""
-    small = [value for name, value in graph.graph.initializers.items() if name not in weights]
-    view = onnx_ir.GraphView(
-        graph.graph.inputs, [], nodes=tuple(graph.graph), initializers=small, name="asked"
-    )
-    proto = onnx.ModelProto(ir_version=graph.ir_version, graph=onnx_ir.serde.serialize_graph(view))
+    proto = onnx.ModelProto(ir_version=graph.ir_version)
+    proto.graph.name = "asked"
+    proto.graph.input.extend(onnx_ir.to_proto(value) for value in graph.graph.inputs)
+    for name, value in graph.graph.initializers.items():
+        if name not in weights and value.const_value is not None:
+            proto.graph.initializer.append(onnx_ir.to_proto(value.const_value))
+            proto.graph.initializer[-1].name = name
+    proto.graph.node.extend(onnx_ir.to_proto(node) for node in graph.graph)
     proto.opset_import.extend(
         onnx.helper.make_opsetid(domain, version) for domain, version in graph.opset_imports.items()
     )

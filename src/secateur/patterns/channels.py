@@ -82,13 +82,14 @@ class Channels:
         return masks
 
     def rounded(self, group: Group, remove: int) -> int:
-        """The nearest number of units to remove that leaves a width which kernels like."""
+        """The nearest number of units to remove that leaves a width which kernels like, or the whole one."""
         least = min(self.minimum, group.units)
         keep = max(least, group.units - remove)
         step = self._step(group)
         if group.units > step:
-            keep = max(step * math.ceil(least / step), step * round(keep / step))
-        return group.units - min(keep, group.units)
+            below, above = keep - keep % step, min(group.units, keep + -keep % step)
+            keep = below if below >= max(least, 1) and keep - below < above - keep else above
+        return group.units - keep
 
     def _step(self, group: Group) -> int:
         """Units that make up `round_to` channels, 1 for heads."""

@@ -81,7 +81,8 @@ def _cut(report: Report) -> list[str]:
     if cut is None:
         return []
     if is_missing(cut["max_abs_diff"]):
-        return [f"{words.heading(words.reason(cut['max_abs_diff']))} The file holds the masked network."]
+        why = words.reason(cut["max_abs_diff"])
+        return [f"{why[0].upper()}{why[1:]} The file holds the masked network."]
     return [f"{words.widths(cut)}. Proof: {words.cut_check(cut)}."]
 
 

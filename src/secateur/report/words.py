@@ -179,10 +179,15 @@ def zeros(exact: bool) -> str:
 
 def widths(cut: CutInfo) -> str:
     """How many channels are left, and how much arithmetic; the latter is a count, not a time."""
-    before, after = (sum(group[when] for group in cut["groups"]) for when in ("before", "after"))
+    kinds = dict.fromkeys(group["kind"] for group in cut["groups"])
+    left_of = {
+        kind: [sum(g[when] for g in cut["groups"] if g["kind"] == kind) for when in ("after", "before")]
+        for kind in kinds
+    }
+    parts = [f"{after:,} of {before:,} {kind}" for kind, (after, before) in left_of.items()]
     dense, left = cut["multiply_adds"]
     return (
-        f"{after:,} of {before:,} channels and heads are left, "
+        f"{' and '.join(parts)} are left, "
         f"{ratio(dense / max(1, left))} fewer multiply-adds ({dense:,} to {left:,})"
     )
 

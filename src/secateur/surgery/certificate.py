@@ -52,6 +52,11 @@ class Comparison:
             if answer := _answer_to(masked, inputs, optional=1 <= number <= random):
                 self._known.append((inputs, answer))
 
+    @property
+    def inputs(self) -> list[Inputs]:
+        """Those that are compared."""
+        return [inputs for inputs, _ in self._known]
+
     def __call__(self, cut: nn.Module) -> Certificate:
         """How far a cut network is; whatever it raises passes."""
         return _certificate([(out, answers(cut, x)) for x, out in self._known])

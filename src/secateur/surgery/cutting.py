@@ -11,7 +11,9 @@ from secateur.core.groups import Group
 from secateur.core.masks import Masks
 from secateur.errors import SurgeryError
 from secateur.surgery.answers import Inputs, samples
+from secateur.surgery.biases import move_into_biases, worth
 from secateur.surgery.certificate import Certificate, Comparison
+from secateur.surgery.constants import silent_units
 from secateur.surgery.failure import Refused
 from secateur.surgery.follow import follow_attributes
 from secateur.surgery.journal import Journal
@@ -82,25 +84,61 @@ def cut(
     for optimizer in optimizers:
         check_optimizer(optimizer, model)
     twins = [twin(each, model) for each in copies]
-    masks = _under_all_names(masks, model)
-    removed = removed_units(groups, masks)
-    given = samples(example_inputs, inputs)
-    comparison = Comparison(masked_copy(model, masks), given, RANDOM, tolerance)
+    work, kept = _work(model, twins, masks, groups, samples(example_inputs, inputs), tolerance)
     journal = Journal()
-    for whole, inner in zip(copies, twins, strict=True):
-        for tensor in whole.buffers() if whole is not inner else ():  # how many were averaged
+    for whole in copies:
+        for tensor in whole.buffers():  # of an average also how many were averaged
             journal.remember(tensor)
     try:
-        result = cut_units(
-            model, masks, groups, removed, comparison, journal, optimizers=optimizers, copies=twins
-        )
+        result = carry_out(work, [model, *twins], journal, optimizers)
         if isinstance(result, Refused):
             raise SurgeryError(result.message) from result.cause
     except BaseException:
         journal.undo()
         raise
-    counts = {name: int(gone.sum()) for name, gone in removed.items() if bool(gone.any())}
-    return Cut(result, counts, {}, journal)
+    counts = {name: int(gone.sum()) for name, gone in work.removed.items() if bool(gone.any())}
+    return Cut(result, counts, kept, journal)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a cut does.
+
+    Attributes:
+        masks: by all names of each parameter.
+        groups: with all names of each tensor.
+        removed: group -> units that go.
+        comparison: with the masked network.
+        added: for the network and each copy: layer -> what its bias takes over.
+    """
+
+    masks: Masks
+    groups: Sequence[Group]
+    removed: Mapping[str, Tensor]
+    comparison: Comparison
+    added: Sequence[Mapping[str, Tensor]] = ()
+
+
+def _work(
+    model: nn.Module,
+    twins: Sequence[nn.Module],
+    masks: Masks,
+    groups: Sequence[Group],
+    given: Sequence[Inputs],
+    tolerance: float,
+) -> tuple[Work, Mapping[str, str]]:
+    """The work, and why units that the masks silence must stay."""
+    masks, groups = _under_all_names(masks, model), with_all_names(groups, named_tensors(model))
+    masked = masked_copy(model, masks)
+    comparison = Comparison(masked, given, RANDOM, tolerance)
+    removed = removed_units(groups, masks)
+    silent = silent_units(masked, masks, groups, removed, comparison.inputs)
+    if silent.units:  # copies have constants of their own
+        every = [masked, *(masked_copy(each, masks) for each in twins)]
+        added = [worth(each, groups, silent, comparison.inputs) for each in every]
+        removed = {name: gone | silent.units[name] for name, gone in removed.items()}
+        return Work(masks, groups, removed, comparison, added), silent.kept
+    return Work(masks, groups, removed, comparison), {}
 
 
 def masked_copy(model: nn.Module, masks: Masks) -> nn.Module:
@@ -111,35 +149,28 @@ def masked_copy(model: nn.Module, masks: Masks) -> nn.Module:
     return masked
 
 
-def cut_units(
-    model: nn.Module,
-    masks: Masks,
-    groups: Sequence[Group],
-    removed: Mapping[str, Tensor],
-    comparison: Comparison,
-    journal: Journal,
-    *,
-    optimizers: Sequence[Optimizer] = (),
-    copies: Sequence[nn.Module] = (),
+def carry_out(
+    work: Work, every: Sequence[nn.Module], journal: Journal, optimizers: Sequence[Optimizer] = ()
 ) -> Certificate | Refused:
     """Cut the network and its copies, and compare; the caller takes it back where that does not hold."""
+    model = every[0]
+    kept = kept_positions(work.groups, work.removed)
     tensors = named_tensors(model)
-    groups = _with_all_names(groups, tensors)
-    kept = kept_positions(groups, removed)
     near = sizes_near(
         {name: tuple(t.shape) for name, t in tensors.items()},
-        [group for group in groups if bool(removed[group.name].any())],
-        removed,
+        [group for group in work.groups if bool(work.removed[group.name].any())],
+        work.removed,
         {(name, axis): len(stay) for name, axes in kept.items() for axis, stay in axes.items()},
     )
-    names = {id(tensor): name for name, tensor in tensors.items()}
     of = {id(tensors[name]): axes for name, axes in kept.items()}
     for optimizer in optimizers:
-        slice_state(optimizer, names, of, journal)
-    for each in (model, *copies):
+        slice_state(optimizer, {id(tensor): name for name, tensor in tensors.items()}, of, journal)
+    for each in every:
         own = named_tensors(each)
-        slice_tensors(each, {id(own[name]): axes for name, axes in kept.items()}, masks, journal)
-    return follow_attributes([model, *copies], kept, near, comparison, journal)
+        slice_tensors(each, {id(own[name]): axes for name, axes in kept.items()}, work.masks, journal)
+    for each, added in zip(every, work.added, strict=False):
+        move_into_biases(each, added, kept, optimizers if each is model else (), journal)
+    return follow_attributes(every, kept, near, work.comparison, journal)
 
 
 def _under_all_names(masks: Masks, model: nn.Module) -> Masks:
@@ -149,7 +180,7 @@ def _under_all_names(masks: Masks, model: nn.Module) -> Masks:
     return Masks({name: by_id[id(p)] for name, p in every if id(p) in by_id})
 
 
-def _with_all_names(groups: Sequence[Group], tensors: Mapping[str, Tensor]) -> list[Group]:
+def with_all_names(groups: Sequence[Group], tensors: Mapping[str, Tensor]) -> list[Group]:
     """A tied tensor is a member under each of its names: the attributes of all its layers follow."""
     names: dict[int, list[str]] = {}
     for name, tensor in tensors.items():

@@ -12,11 +12,12 @@ from secateur.graph.coupling import Coupling
 from secateur.graph.units import Width
 from secateur.surgery.answers import Inputs, samples
 from secateur.surgery.certificate import Comparison
-from secateur.surgery.cutting import TOLERANCE, cut_units, masked_copy
+from secateur.surgery.cutting import TOLERANCE, Work, carry_out, masked_copy, with_all_names
 from secateur.surgery.failure import Refused
 from secateur.surgery.journal import Journal
 from secateur.surgery.refusals import computed, refuse_wrapped
 from secateur.surgery.removal import masks_without, positions
+from secateur.surgery.slicing import named_tensors
 
 Signature = tuple[object, ...]
 OVER = "the time to try whether the code follows was over"
@@ -61,12 +62,13 @@ class _Trials:
         """Why the network does not follow when all these groups are halved; "" where it does."""
         if time.monotonic() > self._until:
             return OVER
+        groups = with_all_names(groups, named_tensors(self._model))
         removed = {group.name: _half(group, number) for number, group in enumerate(groups)}
         masks = masks_without(groups, removed)
         journal = Journal()
         try:
             comparison = Comparison(masked_copy(self._model, masks), self._given, 1, TOLERANCE)
-            result = cut_units(self._model, masks, groups, removed, comparison, journal)
+            result = carry_out(Work(masks, groups, removed, comparison), [self._model], journal)
         finally:
             journal.undo()
         return result.short if isinstance(result, Refused) else ""

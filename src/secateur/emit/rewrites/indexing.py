@@ -15,9 +15,8 @@ def join_pick_(node: onnx_ir.Node) -> bool:
     step = _number(piece.inputs[4]) if len(piece.inputs) > 4 else 1
     if starts is None or ends != starts + 1 or ends == 0 or axes is None or axes != squeezed or step != 1:
         return False
-    position = onnx_ir.Value(
-        name=f"{node.name} position", const_value=onnx_ir.tensor(np.array(starts, np.int64))
-    )
+    tensor = onnx_ir.tensor(np.array(starts, np.int64))
+    position = onnx_ir.Value(name=f"{node.name} position", const_value=tensor, shape=onnx_ir.Shape([]))
     assert node.graph is not None, "only nodes of a graph are joined"
     node.graph.register_initializer(position)
     put_(node, "Gather", [piece.inputs[0], position], {"axis": axes})

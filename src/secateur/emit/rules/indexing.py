@@ -67,6 +67,13 @@ def gather_elements(site: Site) -> Expr:
     return method(site.tensor(0), "gather", site.axis(0), site.tensor(1))
 
 
+def gather_nd(site: Site) -> Expr:
+    """Elements by their places along the first axes, which are the last axis of the index."""
+    if site.node.attributes.get_int("batch_dims", 0):
+        site.refuse("it picks other places for each example (batch_dims)")
+    return subscript(site.tensor(0), method(site.tensor(1), "unbind", -1))
+
+
 def numbers(site: Site) -> Expr:
     """Whole numbers in a row."""
     start, end, step = (site.operand(i) for i in range(3))
@@ -85,6 +92,7 @@ RULES = {
     "Gather": gather,
     "Slice": slices,
     "GatherElements": gather_elements,
+    "GatherND": gather_nd,
     "Range": numbers,
     "ConstantOfShape": filled,
 }

@@ -26,7 +26,7 @@ def home(site: Site, value: onnx_ir.Value | None, ending: str = "weight") -> tup
     if last == ending and way:
         return identifiers.path(way)
     if name == ending or identifiers.computed(name):
-        return (identifiers.plain(site.node.op_type if name == ending else name),)
+        return (identifiers.unnamed(site.node.op_type if name == ending else name),)
     return None
 
 
@@ -112,7 +112,7 @@ def turned_linear(site: Site) -> Expr:
     code = call("nn.Linear", inputs, outputs, **({} if bias else {"bias": False}))
     weights = {"weight": Weight(weight.T.copy()), **({"bias": bias} if bias else {})}
     path = home(site, site.value(2), "bias") if bias else None
-    path = path or home(site, site.value(1)) or (identifiers.plain(stored.name or ""),)
+    path = path or home(site, site.value(1)) or (identifiers.unnamed(stored.name or ""),)
     return heavy(layer(site.book.attributes.new_layer(path, code, weights), site.tensor(0)))
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from secateur.core.masks import Masks
 from secateur.errors import ExportError, SurgeryError
-from secateur.graph.values import look
+from secateur.graph.one_run import shapes_and_numbers
 from secateur.surgery.answers import samples
 from secateur.surgery.certificate import Certificate, compare
 from secateur.surgery.onnx.kept import Kept
@@ -47,7 +47,7 @@ def certify_graph(
     expected = _answers(masked, given)
     if not any(_tells(y) for y in expected[0]):
         raise SurgeryError(
-            "The masked graph answers its example with zeros, or with nothing finite, so nothing tells a right "
+            "The masked graph answers its example with zeros, or nothing finite, so nothing tells a right "
             "cut from a wrong one. Expected a trained network; or give real inputs: --inputs FILE.npz."
         )
     try:
@@ -77,15 +77,17 @@ def _tells(output: Tensor) -> bool:
 
 def _refused(why: str, cut: onnx_ir.Model, example: Arrays, left: Kept) -> SurgeryError:
     """With the first operator that makes another shape than the cut leaves, where there is one."""
+    feeds = {value.name or "": array for value, array in zip(cut.graph.inputs, example, strict=True)}
+    makers = {node.outputs[0].name or "": node for node in cut.graph}
+    asked = [name for name in makers if name in left.values.shapes]
     try:
-        shapes = look(cut, example).shapes
+        shapes, _ = shapes_and_numbers(cut, feeds, asked, [])
     except ExportError:  # ONNX Runtime has named the operator then
         shapes = {}
-    known = [(node, node.outputs[0].name or "") for node in cut.graph if node.outputs]
     wrong = (
-        f" {node.op_type} ({name}) makes {shapes[name]} where {left.shape(name)} was expected."
-        for node, name in known
-        if name in shapes and name in left.values.shapes and shapes[name] != left.shape(name)
+        f" {makers[name].op_type} ({name}) makes {shape} where {left.shape(name)} was expected."
+        for name, shape in shapes.items()
+        if shape != left.shape(name)
     )
     return SurgeryError(
         f"The graph was cut and then refused. {why}{next(wrong, '')} Nothing was written. Skip the layers "

@@ -43,7 +43,7 @@ def read_inputs(graph: onnx_ir.Model, path: Path) -> Arrays:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: np.asarray(file[name]) for name in file.files}
-    except (OSError, ValueError, AttributeError) as error:  # AttributeError: a single array, no archive
+    except (OSError, ValueError, TypeError) as error:  # TypeError: a single array, no archive
         raise ArtifactError(
             f"{path} cannot be read: {error}. Expected a file of numpy.savez(path, **arrays)."
         ) from error

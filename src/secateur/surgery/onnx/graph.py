@@ -38,15 +38,23 @@ def cut_graph(
         SurgeryError: all units of a group would go, the coupling is that of another graph, or an operator
             cannot follow.
     """
-    left = kept(values, coupling, removed)
+    return narrowed(graph, kept(values, coupling, removed))
+
+
+def narrowed(graph: onnx_ir.Model, left: Kept) -> onnx_ir.Model:
+    """A copy of a graph in which only the kept positions of every axis are left.
+
+    Raises:
+        SurgeryError: an operator cannot follow.
+    """
     cut = graph.clone()
-    narrow_(cut.graph, left)
+    _slice_(cut.graph, left)
     apply_(cut.graph, list(_changes(cut, left)))
     common.RemoveUnusedNodesPass()(cut)
     return cut
 
 
-def narrow_(graph: onnx_ir.Graph, left: Kept) -> None:
+def _slice_(graph: onnx_ir.Graph, left: Kept) -> None:
     """Initializers lose positions; shapes that are written beside values follow."""
     for name, value in graph.initializers.items():
         if left.loses(name):
@@ -55,16 +63,12 @@ def narrow_(graph: onnx_ir.Graph, left: Kept) -> None:
             for axis in range(array.ndim):
                 array = np.compress(left.positions(name, axis), array, axis=axis)
             value.const_value = onnx_ir.tensor(np.ascontiguousarray(array), name=name)
-    for value in _every(graph):
+    made = (value for node in graph for value in node.outputs)
+    for value in (*graph.inputs, *graph.initializers.values(), *made):
         name = value.name or ""
         if left.loses(name) and value.shape is not None:
             sizes = zip(value.shape, left.values.shapes[name], left.shape(name), strict=True)
             value.shape = onnx_ir.Shape([now if now != was else size for size, was, now in sizes])
-
-
-def _every(graph: onnx_ir.Graph) -> list[onnx_ir.Value]:
-    made = [value for node in graph for value in node.outputs]
-    return [*graph.initializers.values(), *made]
 
 
 def _changes(cut: onnx_ir.Model, left: Kept) -> Iterable[tuple[onnx_ir.Node, Change]]:
