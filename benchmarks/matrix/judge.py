@@ -72,12 +72,12 @@ def judge(architecture: Architecture, tool: Tool, tell: Tell = ignore) -> Result
 
 def _judge(architecture: Architecture, prune: Prune, result: Result, enter: Tell) -> None:
     enter("build")
-    model = randomise_(architecture.build()).eval()
+    example, fresh, batch = architecture.draw(1, 0), architecture.draw(1, 1), architecture.draw(2, 2)
+    model = randomise_(architecture.build(), example)
     result.before = parameters(model)
     if 4 * result.before > LARGEST:
         enter("does not fit")
         raise MemoryError(f"{4e-9 * result.before:.1f} GB of weights; an ONNX graph holds 2 GB")
-    example, fresh, batch = architecture.draw(1, 0), architecture.draw(1, 1), architecture.draw(2, 2)
     before = answers(model, fresh)
     cut = prune(model, example, enter)
     result.groups, result.graph_seconds = cut.groups, cut.graph_seconds

@@ -12,8 +12,11 @@ from torch import Tensor, nn
 
 
 @torch.no_grad()
-def randomise_(model: nn.Module, seed: int = 0) -> nn.Module:
-    """Give constant parameters and BatchNorm's statistics random values, small weights larger ones, in place."""
+def randomise_(model: nn.Module, inputs: tuple[Tensor, ...], seed: int = 0) -> nn.Module:
+    """Give constant parameters random values, small weights larger ones, in place.
+
+    BatchNorm gets random statistics of the size of what it sees, else deep networks overflow.
+    """
     random = torch.Generator().manual_seed(seed)
     for parameter in model.parameters():
         if parameter.is_floating_point() and parameter.numel() > 0:
@@ -21,11 +24,17 @@ def randomise_(model: nn.Module, seed: int = 0) -> nn.Module:
             if _constant(parameter):
                 _vary_(parameter, random)
             _enlarge_(parameter)
-    for module in model.modules():
-        mean, variance = getattr(module, "running_mean", None), getattr(module, "running_var", None)
-        if isinstance(mean, Tensor) and isinstance(variance, Tensor):
-            mean.normal_(0, 0.1, generator=random)
-            variance.uniform_(0.5, 1.5, generator=random)
+
+    def set_statistics_(module: nn.Module, given: tuple[Tensor, ...]) -> None:
+        size = float(given[0].square().mean().sqrt()) or 1.0
+        module.running_mean.normal_(0, 0.1 * size, generator=random)
+        module.running_var.uniform_(0.5 * size**2, 1.5 * size**2, generator=random)
+
+    norms = [m for m in model.modules() if getattr(m, "running_var", None) is not None]
+    hooks = [norm.register_forward_pre_hook(set_statistics_) for norm in norms]
+    model.eval()(*inputs)
+    for hook in hooks:
+        hook.remove()
     return model
 
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from secateur.job import CURVE, Result, compress, prune
     from secateur.masking import find_masks
     from secateur.patterns import Blocks, Channels, Elements, Heads, NofM
+    from secateur.penalties import GroupLasso, Growing
     from secateur.pruner import Pruner
     from secateur.quantize import Codebook, Half, Int8, WeightOnly
     from secateur.recipe import Compression, Distillation, Recipe, Recovery
@@ -59,6 +60,7 @@ _HOME = {
     "secateur.job": ("CURVE", "Result", "compress", "prune"),
     "secateur.masking": ("find_masks",),
     "secateur.patterns": ("Blocks", "Channels", "Elements", "Heads", "NofM"),
+    "secateur.penalties": ("GroupLasso", "Growing"),
     "secateur.pruner": ("Pruner",),
     "secateur.quantize": ("Codebook", "Half", "Int8", "WeightOnly"),
     "secateur.recipe": ("Compression", "Distillation", "Recipe", "Recovery"),
@@ -84,6 +86,8 @@ __all__ = [
     "Fisher",
     "GlobalRank",
     "Gradual",
+    "GroupLasso",
+    "Growing",
     "Half",
     "Heads",
     "Int8",

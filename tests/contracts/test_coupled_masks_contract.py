@@ -20,6 +20,7 @@ from secateur.graph.structure import Structure, structure_of
 from secateur.masking import plan
 from secateur.masking.coupled import CoupledPlan
 from secateur.patterns import PATTERNS, Channels
+from secateur.recipe.recipe import Measure
 
 COUPLED = {name: cls for name, cls in PATTERNS.items() if isinstance(cls(), CoupledPattern)}
 COMBINATIONS = [
@@ -131,7 +132,11 @@ def test_every_measure_counts_what_it_says(task: Attentive, structure: Structure
     """Half the channels of `inner` only: 12 of 24, with 16 x 9 + 1 + 16 weights each."""
     recipe = recipe_of("magnitude", "channels", "uniform", only=("inner.weight",), sparsity=0.5)
     parameters = sum(p.numel() for p in task.model.parameters())
-    left = {"channels": 0.5, "weights": 0.5, "parameters": 12 * (16 * 9 + 1 + 16) / parameters}
+    left: dict[Measure, float] = {
+        "channels": 0.5,
+        "weights": 0.5,
+        "parameters": 12 * (16 * 9 + 1 + 16) / parameters,
+    }
     for measure, fraction in left.items():
         there = replace(recipe, measure=measure, sparsity=fraction)
         assert (

@@ -72,8 +72,8 @@ def test_a_buffer_has_no_mask() -> None:
         (64, 1, 3, 64),  # 61 is nearer to 64 than to 56
         (64, 1, 5, 56),
         (64, 1, 63, 8),
-        (20, 1, 2, 16),
-        (20, 1, 1, 20),  # 19 rounds to 24, and there are 20
+        (20, 1, 3, 16),
+        (20, 1, 2, 20),  # as near to the whole width, which is allowed, as to 16
         (8, 1, 5, 3),  # no wider than a step: not rounded
         (16, 4, 5, 12),  # four channels to a unit: two units are a step
     ],

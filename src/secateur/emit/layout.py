@@ -6,7 +6,7 @@ item on each line, with a comma behind it.
 
 from collections.abc import Callable
 
-from secateur.emit.expressions import OPERATORS, Brackets, Expr, Named, Piece
+from secateur.emit.expressions import ATOM, OPERATORS, Brackets, Expr, Named, Piece
 
 WIDTH = 88
 Words = Callable[[Named], str]
@@ -35,8 +35,8 @@ def _lines(before: str, expression: Expr, after: str, words: Words, indent: int)
     last = expression.pieces[-1]
     if len(whole) <= WIDTH:
         return [whole]
-    if not isinstance(last, Brackets) or not last.items:
-        return _in_parentheses(before, expression, after, words, indent) if before else [whole]
+    if expression.rank < ATOM or not isinstance(last, Brackets) or not last.items:
+        return _in_parentheses(before, expression, after, words, indent)
     head = before + "".join(_flat(piece, words) for piece in expression.pieces[:-1])
     return [
         f"{pad}{head}{last.opening}",
@@ -53,13 +53,14 @@ def _between(brackets: Brackets, words: Words, indent: int) -> list[str]:
 
 
 def _in_parentheses(before: str, expression: Expr, after: str, words: Words, indent: int) -> list[str]:
-    """A sum that has no brackets at its end gets some, and a line for each part where it must."""
-    pad, inner = " " * indent, " " * (indent + 4)
-    whole = flat(expression, words)
-    parts = [inner + whole]
-    if len(parts[0]) > WIDTH:
-        parts = [f"{inner}{part}" for part in _parts(expression, words)]
-    return [f"{pad}{before}(", *parts, f"{pad}){after}"]
+    """What no brackets hold together gets some, and a line for each part where it must."""
+    pad, parts = " " * indent, _parts(expression, words)
+    if not before:  # it is between brackets already
+        return [pad + part for part in (*parts[:-1], parts[-1] + after)]
+    inner = " " * (indent + 4)
+    whole = inner + flat(expression, words)
+    lines = [whole] if len(whole) <= WIDTH else [inner + part for part in parts]
+    return [f"{pad}{before}(", *lines, f"{pad}){after}"]
 
 
 def _parts(expression: Expr, words: Words) -> list[str]:

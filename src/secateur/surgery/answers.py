@@ -1,7 +1,6 @@
 """What does a network answer to its example, and to inputs like it?"""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -9,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from secateur.core.modes import evaluation_mode
+from secateur.core.modes import evaluation_mode, without_fused_attention
 
 Inputs = tuple[Any, ...]
 """Positional inputs of one forward call."""
@@ -42,22 +41,13 @@ def answers(model: nn.Module, inputs: Inputs) -> list[Tensor]:
     with (
         evaluation_mode(model),
         torch.no_grad(),
-        _without_fused_attention(),
+        without_fused_attention(),
         torch.random.fork_rng(devices=list(devices)),
     ):
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)  # torch.manual_seed would import the compiler
+        if devices:
+            torch.cuda.manual_seed_all(0)
         return list(_tensors(model(*inputs)))
-
-
-@contextmanager
-def _without_fused_attention() -> Iterator[None]:
-    """PyTorch's fused path answers zeros for padding, its others do not; both networks take the others."""
-    enabled = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(enabled)
 
 
 def _tensors(output: Any) -> Iterator[Tensor]:

@@ -1,4 +1,4 @@
-"""Small networks of all kinds of layers: whichever units go, the cut graph answers what the masked one does."""
+"""Small networks of all kinds: whichever units go, the cut graph answers what the masked one does."""
 
 from dataclasses import dataclass, replace
 from functools import cache

@@ -52,7 +52,7 @@ def _states(site: Site, kind: str) -> list[Argument]:
 def _path(site: Site, kind: str, layers: int) -> tuple[str, ...]:
     found, source = origin(site.node.inputs[3]), stored(site.node.inputs[3], *SHAPING)
     if found is None:
-        return identifiers.unnamed((source.name if source else "") or kind)
+        return (identifiers.unnamed((source.name if source else "") or kind),)
     *way, last = identifiers.path(found.module or kind.lower())
     return *way, last if layers > 1 or found.layer == 0 else f"{last}_l{found.layer}"
 
