@@ -5,7 +5,6 @@ Each architecture is cut by secateur and by torch-pruning, each in a process of 
 """
 
 import argparse
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -38,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for result in run(chosen, work, limits, given.jobs, given.tool, given.again):
             print(_line(result), flush=True)
         results = read(work / "results.jsonl")
-    text = page(chosen, results, limits, _command(arguments))
+    text = page(chosen, results, limits, _command(given))
     if given.out is None:
         print(text)
     else:
@@ -87,10 +86,12 @@ def _line(result: Result) -> str:
     return f"{result.name} {result.tool} {verdict}{seconds}"
 
 
-def _command(arguments: Sequence[str] | None) -> str:
-    return " ".join(
-        ["python -m benchmarks.model_matrix", *(sys.argv[1:] if arguments is None else arguments)]
-    )
+def _command(given: argparse.Namespace) -> str:
+    """That makes this page again, without the folders of this machine."""
+    words = ["python -m benchmarks.model_matrix"]
+    words += ["--fast"] if given.fast else []
+    words += ["--only", *map(repr, given.only)] if given.only else []
+    return " ".join([*words, "--out docs/model-matrix.md"])
 
 
 def _parser() -> argparse.ArgumentParser:

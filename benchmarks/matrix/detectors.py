@@ -6,6 +6,8 @@ the heads of all feature maps answer, and the pooling of a predicted box is a re
 to the same fixed size.
 """
 
+from typing import Any
+
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -13,10 +15,10 @@ from torch.nn.functional import interpolate
 class OneStage(nn.Module):
     """RetinaNet, FCOS, SSD: a backbone with feature maps, and one head for all of them."""
 
-    def __init__(self, detector: nn.Module) -> None:
+    def __init__(self, detector: Any) -> None:
         super().__init__()
-        self.backbone = detector.backbone
-        self.head = detector.head
+        self.backbone: nn.Module = detector.backbone
+        self.head: nn.Module = detector.head
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """What the head says of every anchor: classes, boxes, and centerness where there is one."""
@@ -27,12 +29,12 @@ class OneStage(nn.Module):
 class TwoStage(nn.Module):
     """Faster, Mask and Keypoint R-CNN: a backbone, a head that proposes boxes, and heads for a box."""
 
-    def __init__(self, detector: nn.Module) -> None:
+    def __init__(self, detector: Any) -> None:
         super().__init__()
-        self.backbone = detector.backbone
-        self.proposer = detector.rpn.head
+        self.backbone: nn.Module = detector.backbone
+        self.proposer: nn.Module = detector.rpn.head
         heads = detector.roi_heads
-        self.sizes = [pool.output_size for pool in _pools(heads)]
+        self.sizes: list[tuple[int, int]] = [pool.output_size for pool in _pools(heads)]
         self.heads = nn.ModuleList(_stacks(heads))
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
@@ -47,13 +49,13 @@ class TwoStage(nn.Module):
         return tuple(answers)
 
 
-def _pools(heads: nn.Module) -> list[nn.Module]:
+def _pools(heads: Any) -> list[Any]:
     pools = (heads.box_roi_pool, heads.mask_roi_pool, heads.keypoint_roi_pool)
     return [pool for pool in pools if pool is not None]
 
 
-def _stacks(heads: nn.Module) -> list[nn.Module]:
-    stacks = [nn.Sequential(heads.box_head, heads.box_predictor)]
+def _stacks(heads: Any) -> list[nn.Module]:
+    stacks: list[nn.Module] = [nn.Sequential(heads.box_head, heads.box_predictor)]
     if heads.mask_roi_pool is not None:
         stacks.append(nn.Sequential(heads.mask_head, heads.mask_predictor))
     if heads.keypoint_roi_pool is not None:

@@ -92,7 +92,8 @@ def check_trains(model: nn.Module, inputs: tuple[Tensor, ...]) -> None:
     given = torch.utils._pytree.tree_leaves(model.train()(*inputs))
     real = [x for x in given if isinstance(x, Tensor) and x.is_floating_point()]
     largest = max(float(x.detach().abs().max()) for x in real)
-    torch.stack([(x / (largest or 1.0)).square().mean() for x in real]).sum().backward()
+    loss = torch.stack([(x / (largest or 1.0)).square().mean() for x in real]).sum()
+    torch.autograd.backward(loss)
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     if not all(bool(torch.isfinite(gradient).all()) for gradient in gradients):
         raise Failed("gradients are not finite")

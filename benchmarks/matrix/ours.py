@@ -5,30 +5,32 @@ Half of the channels of every group, to the channel; no weight is named. All cal
 
 import copy
 import time
+from dataclasses import replace
+
+from torch import Tensor, nn
 
 from benchmarks.matrix.judge import Cut, Tell
-from torch import Tensor, nn
 
 
 def prune(model: nn.Module, inputs: tuple[Tensor, ...], tell: Tell) -> Cut:
     """Cut half of the channels of every group that secateur finds, in place."""
-    from secateur import Recipe, find_masks
-    from secateur.allocation import Uniform
+    from secateur import Channels, Recipe, Uniform, cut, find_masks
     from secateur.graph.structure import structure_of
-    from secateur.patterns.channels import Channels
-    from secateur.surgery import cut, followed
+    from secateur.surgery import followed
 
+    pattern = Channels(round_to=1)
     tell("graph")
     start = time.process_time()
     structure = structure_of(model, inputs)
     seconds = time.process_time() - start
     tell("follow")
-    coupling = followed(model, structure.coupling, inputs)
+    channels = replace(structure.coupling, groups=tuple(pattern.select(structure.groups)))
+    structure = structure.with_coupling(followed(model, channels, inputs))
     tell("masks")
-    recipe = Recipe(sparsity=0.5, measure="channels", pattern=Channels(round_to=1), allocation=Uniform())
-    masks = find_masks(model, recipe, structure=structure.with_coupling(coupling))
+    recipe = Recipe(sparsity=0.5, measure="channels", pattern=pattern, allocation=Uniform())
+    masks = find_masks(model, recipe, structure=structure)
     masked = copy.deepcopy(model)
     masks.apply_(masked)
     tell("cut")
-    done = cut(model, masks, coupling.groups, example_inputs=inputs)
+    done = cut(model, masks, structure.groups, example_inputs=inputs)
     return Cut(len(done.removed), masked, seconds, done.certificate.relative)

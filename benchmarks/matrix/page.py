@@ -5,51 +5,46 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import date
 from importlib.metadata import version
+from typing import TypeAlias
 
 from benchmarks.common import _revision, table
 from benchmarks.matrix.architecture import Architecture
 from benchmarks.matrix.measures import CERTIFICATE, EXPORT, LEAST_REMOVED
 from benchmarks.matrix.processes import Limits
-from benchmarks.matrix.result import TOOLS, Result, passes
+from benchmarks.matrix.result import TOOLS, Result, Tool, passes
 
 LIBRARIES = ("torch", "onnxruntime", "torchvision", "timm", "transformers", "torch-pruning")
 DOES_NOT_FIT = "does not fit"
 
-HEADER = (
-    "architecture",
-    "input",
-    "parameters",
-    "secateur",
-    "groups",
-    "left",
-    "differs by",
-    "s, groups",
-    "s, all",
-)
-HEADER += ("torch-pruning", "left", "differs by", "s, all")
+ByName: TypeAlias = Mapping[tuple[str, Tool], Result]
+
+OURS = ["secateur", "groups", "left", "differs by", "s, groups", "s, all"]
+THEIRS = ["torch-pruning", "left", "differs by", "s, all"]
+HEADER = ["architecture", "input", "parameters", *OURS, *THEIRS]
 
 INTRODUCTION = f"""\
-Public architectures with random weights lose half of the channels of every group, on the CPU, without a list of
-layers to leave out. A ✓ means that all of this holds; otherwise the table names what does not:
+Public architectures with random weights lose half of the channels of every group, on the CPU, with no list
+of layers to leave out. A ✓ means that all of this holds; otherwise the table names what does not:
 
-- *graph, masks, cut*: the network is traced, its groups are found and cut in the module itself.
+- *graph, follow, masks, cut*: the network is traced, its groups are found and cut in the module itself.
 - *removal*: at least {LEAST_REMOVED:.0%} of the parameters are gone.
 - *forward*: fresh random inputs give finite outputs of the same shapes as before.
-- *certificate*: masked and cut network differ by at most {CERTIFICATE:g} of the largest output on them.
-- *backward*: in training mode, a batch of two gives finite gradients, and a step of SGD changes parameters.
+- *certificate*: masked and cut network differ by at most {CERTIFICATE:g} of the largest output.
+- *backward*: in training mode, two inputs give finite gradients, and a step of SGD changes parameters.
 - *export*: `torch.onnx.export` writes the cut network, and ONNX Runtime answers the same within {EXPORT:g}.
 
-Both tools get the same network, weights, inputs and limits, each in a process of its own:
-{{seconds:g}} s of CPU time and {{gigabytes:g}} GB of memory. Nothing in the weights is trivial: biases, scales and
-BatchNorm's statistics are random. secateur cuts to the channel (`round_to = 1`). torch-pruning is called as its
-README does it, with the group's L2 norm; the layers that make the output, which its README tells to ignore by hand,
-are found for it by one rule. What its examples write by hand for single architectures it does not get.
-Its certificate compares the cut network with one in which all that its groups name is zero, and in which a
-normalisation that lost channels has its new width; where there is no such network (`–`), it passes without.
+Both tools get the same network, weights, inputs and limits: each is a process of its own, with
+{{seconds:g}} s of CPU time and {{gigabytes:g}} GB of memory. Nothing in the weights is trivial: biases, scales
+and BatchNorm's statistics are random, and no weight is so small that attention is uniform. secateur cuts to the
+channel (`round_to = 1`). torch-pruning is called as its README does it, with the group's L2 norm; the layers
+that make the output, which its README tells to ignore by hand, are found for it by one rule. What its examples
+write by hand for single architectures it does not get. It is certified against a network in which all that its
+groups name is zero, and in which a normalisation that lost channels has its new width; where there is no such
+network (`-`), it passes without.
 
-Where single precision finds a difference above the limit, both networks are compared in double precision, which
-tells a wrong cut from rounding. Detectors are judged without the selection of boxes, which has no weights;
-optical flow takes two rounds of refinement. Networks of transformers are tiny configurations.
+Where single precision finds a difference above the limit, both networks are compared in double precision,
+which tells a wrong cut from rounding. Detectors are judged without the selection of boxes, which has no
+weights; optical flow takes two rounds of refinement. Networks of transformers are tiny configurations.
 """
 
 
@@ -75,9 +70,7 @@ def page(
     return "\n\n".join([*(part.strip() for part in parts), _origin(command)]) + "\n"
 
 
-def _summary(
-    families: Mapping[str, Sequence[Architecture]], by_name: Mapping[tuple[str, str], Result]
-) -> str:
+def _summary(families: Mapping[str, Sequence[Architecture]], by_name: ByName) -> str:
     rows = [_counted(family, members, by_name) for family, members in families.items()]
     everything = [member for members in families.values() for member in members]
     rows.append(_counted("all", everything, by_name))
@@ -85,9 +78,7 @@ def _summary(
     return table(header, rows)
 
 
-def _counted(
-    label: str, members: Sequence[Architecture], by_name: Mapping[tuple[str, str], Result]
-) -> list[str]:
+def _counted(label: str, members: Sequence[Architecture], by_name: ByName) -> list[str]:
     results = [by_name[a.name, tool] for a in members for tool in TOOLS]
     shares = [_share(passes(results, tool), len(members)) for tool in TOOLS]
     unproven = sum(r.passed and r.difference is None for r in results if r.tool == TOOLS[1])
@@ -98,7 +89,7 @@ def _share(count: int, total: int) -> str:
     return f"{count} ({count / total:.0%})" if total else "0"
 
 
-def _section(members: Sequence[Architecture], by_name: Mapping[tuple[str, str], Result]) -> str:
+def _section(members: Sequence[Architecture], by_name: ByName) -> str:
     rows = [_row(a, by_name[a.name, TOOLS[0]], by_name[a.name, TOOLS[1]]) for a in members]
     failures = _failures(members, by_name, TOOLS)
     return table(HEADER, rows) + (f"\n\n{failures}" if failures else "")
@@ -112,15 +103,13 @@ def _row(architecture: Architecture, ours: Result, theirs: Result) -> list[str]:
         ", ".join(map(str, architecture.inputs)),
         size,
         _verdict(ours),
-        "–" if ours.groups is None else str(ours.groups),
+        "-" if ours.groups is None else str(ours.groups),
         *[_left(ours), _difference(ours), _seconds(ours.graph_seconds), _seconds(ours.seconds)],
         *[_verdict(theirs), _left(theirs), _difference(theirs), _seconds(theirs.seconds)],
     ]
 
 
-def _failures(
-    members: Sequence[Architecture], by_name: Mapping[tuple[str, str], Result], tools: Sequence[str]
-) -> str:
+def _failures(members: Sequence[Architecture], by_name: ByName, tools: Sequence[Tool]) -> str:
     failed = [by_name[a.name, tool] for a in members for tool in tools]
     return "\n".join(
         f"- {r.name.partition('/')[2]}, {r.tool}, {r.stage}: {_escaped(r.problem)}"
@@ -139,15 +128,15 @@ def _verdict(result: Result) -> str:
 
 
 def _left(result: Result) -> str:
-    return "–" if result.left is None else f"{result.left:.0%}"
+    return "-" if result.left is None else f"{result.left:.0%}"
 
 
 def _difference(result: Result) -> str:
-    return "–" if result.difference is None else f"{result.difference:.0e}"
+    return "-" if result.difference is None else f"{result.difference:.0e}"
 
 
 def _seconds(seconds: float | None) -> str:
-    return "–" if seconds is None else f"{seconds:.1f}"
+    return "-" if seconds is None else f"{seconds:.1f}"
 
 
 def _origin(command: str) -> str:

@@ -6,6 +6,7 @@ unseen. Here nothing is trivial.
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,7 @@ def randomise_(model: nn.Module, inputs: tuple[Tensor, ...], seed: int = 0) -> n
                 _vary_(parameter, random)
             _enlarge_(parameter)
 
-    def set_statistics_(module: nn.Module, given: tuple[Tensor, ...]) -> None:
+    def set_statistics_(module: Any, given: tuple[Tensor, ...]) -> None:
         size = float(given[0].square().mean().sqrt()) or 1.0
         module.running_mean.normal_(0, 0.1 * size, generator=random)
         module.running_var.uniform_(0.5 * size**2, 1.5 * size**2, generator=random)

@@ -59,7 +59,7 @@ def makers_of_output(model: nn.Module, inputs: tuple[Tensor, ...]) -> list[nn.Mo
     finally:
         for hook in hooks:
             hook.remove()
-    todo = [x.grad_fn for x in outputs if isinstance(x, Tensor)]
+    todo: list[Any] = [x.grad_fn for x in outputs if isinstance(x, Tensor)]
     seen: set[Any] = {None}
     found: list[nn.Module] = []
     while todo:

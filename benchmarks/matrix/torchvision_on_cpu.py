@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-_declared: list[torch.library.Library] = []  # a declaration lasts as long as its object
+SIGNATURE = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
 
 def prepare() -> None:
@@ -24,9 +24,8 @@ def prepare() -> None:
     if found is None or found.origin is None:
         raise ModuleNotFoundError("torchvision is not installed. Try: pip install torchvision")
     built_for_cuda = "+cu" in Path(found.origin).with_name("version.py").read_text(encoding="utf-8")
-    if "torchvision" in sys.modules or _declared or not built_for_cuda or torch.version.cuda is not None:
+    if "torchvision" in sys.modules or not built_for_cuda or torch.version.cuda is not None:
         return
-    library = torch.library.Library("torchvision", "DEF")
     for name in ("nms", "qnms"):
-        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    _declared.append(library)
+        if not hasattr(torch.ops.torchvision, name):
+            torch.library.define(f"torchvision::{name}", SIGNATURE)

@@ -1,6 +1,7 @@
 """Which architectures of transformers, built from tiny configurations?
 
-Attention is the library's default: `sdpa` wherever an architecture has it. Forward takes positional tensors and answers plain tensors.
+Attention is the library's default: `sdpa` wherever an architecture has it. Forward takes positional tensors
+and answers plain tensors.
 """
 
 from collections.abc import Callable
@@ -29,6 +30,13 @@ IMAGE_ENCODER = {**ENCODER, "image_size": SIZE, "patch_size": 8}
 DECODER = {**TEXT_ENCODER, "num_key_value_heads": 2, "head_dim": 16, "pad_token_id": 0}
 STEPS = {"encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 4, "decoder_attention_heads": 4}
 STEPS |= {"encoder_ffn_dim": 128, "decoder_ffn_dim": 128, "d_model": WIDTH}
+SPECIAL = {"vocab_size": VOCABULARY, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+SPECIAL |= {"decoder_start_token_id": 1}
+STAGES: dict[str, Any] = {"hidden_sizes": [16, 32, 48, 64], "depths": [1, 1, 1, 1]}
+WINDOWS: dict[str, Any] = {"image_size": SIZE, "patch_size": 2, "embed_dim": 32, "window_size": 4}
+WINDOWS |= {"depths": [2, 2], "num_heads": [2, 4]}
+LISTENER: dict[str, Any] = {"conv_dim": [32, 32, 32], "conv_kernel": [10, 3, 2], "conv_stride": [5, 2, 2]}
+LISTENER |= {"num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4}
 
 
 @dataclass(frozen=True)
@@ -84,20 +92,18 @@ TEXTS = {
         (TEXT, TEXT),
     ),
 }
-OTHERS = {
+IMAGES = {
     "vit": _images("ViTForImageClassification", IMAGE_ENCODER),
     "deit": _images("DeiTForImageClassification", IMAGE_ENCODER),
-    "swin": _images(
-        "SwinForImageClassification",
-        {"image_size": SIZE, "patch_size": 2, "embed_dim": 32, "depths": [2, 2], "num_heads": [2, 4], "window_size": 4},
-    ),
-    "convnext": _images("ConvNextForImageClassification", {"hidden_sizes": [16, 32, 48, 64], "depths": [1, 1, 2, 1]}),
-    "whisper": Tiny(
-        "WhisperForConditionalGeneration",
-        {**STEPS, "vocab_size": VOCABULARY, "num_mel_bins": 16, "max_source_positions": 16, "max_target_positions": 32,
-         "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1},
-        ("input_features", "decoder_input_ids"),
-        (SPECTROGRAM, TEXT),
+    "swin": _images("SwinForImageClassification", WINDOWS),
+    "convnext": _images("ConvNextForImageClassification", {**STAGES, "depths": [1, 1, 2, 1]}),
+    "detr": Tiny(
+        "DetrForObjectDetection",
+        {**STEPS, "num_queries": 6, "backbone": None, "use_timm_backbone": False},
+        ("pixel_values",),
+        (Input((3, 64, 64)),),
+        ("logits", "pred_boxes"),
+        {"backbone_config": ("ResNetConfig", {**STAGES, "embedding_size": 16, "out_features": ["stage4"]})},
     ),
     "clip": Tiny(
         "CLIPModel",
@@ -105,31 +111,32 @@ OTHERS = {
         ("input_ids", "pixel_values"),
         (TEXT, IMAGE),
         ("text_embeds", "image_embeds"),
-        {"text_config": ("CLIPTextConfig", TEXT_ENCODER), "vision_config": ("CLIPVisionConfig", IMAGE_ENCODER)},
+        {
+            "text_config": ("CLIPTextConfig", TEXT_ENCODER),
+            "vision_config": ("CLIPVisionConfig", IMAGE_ENCODER),
+        },
+    ),
+}
+SOUNDS = {
+    "whisper": Tiny(
+        "WhisperForConditionalGeneration",
+        {**STEPS, **SPECIAL, "num_mel_bins": 16, "max_source_positions": 16, "max_target_positions": 32},
+        ("input_features", "decoder_input_ids"),
+        (SPECTROGRAM, TEXT),
     ),
     "wav2vec2": Tiny(
         "Wav2Vec2ForCTC",
-        {**ENCODER, "vocab_size": 24, "conv_dim": [32, 32, 32], "conv_kernel": [10, 3, 2], "conv_stride": [5, 2, 2],
-         "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4, "mask_time_prob": 0.0, "layerdrop": 0.0},
+        {**ENCODER, **LISTENER, "vocab_size": 24, "mask_time_prob": 0.0, "layerdrop": 0.0},
         ("input_values",),
         (SOUND,),
     ),
-    "detr": Tiny(
-        "DetrForObjectDetection",
-        {**STEPS, "num_queries": 6, "use_timm_backbone": False, "use_pretrained_backbone": False, "backbone": None},
-        ("pixel_values",),
-        (Input((3, 64, 64)),),
-        ("logits", "pred_boxes"),
-        {"backbone_config": ("ResNetConfig", {"embedding_size": 16, "hidden_sizes": [16, 32, 48, 64],
-                                              "depths": [1, 1, 1, 1], "out_features": ["stage4"]})},
-    ),
-}  # fmt: skip
+}
 
 
 def transformers_models() -> list[Architecture]:
     """One of each architecture."""
     torchvision_on_cpu.prepare()  # transformers looks for it
-    sections = (("transformers: text", TEXTS), ("transformers: images and sound", OTHERS))
+    sections = (("transformers: text", TEXTS), ("transformers: images and sound", {**IMAGES, **SOUNDS}))
     return [
         Architecture(f"transformers/{name}", family, partial(_build, tiny), tiny.inputs)
         for family, all_of in sections

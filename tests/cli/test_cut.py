@@ -84,7 +84,7 @@ def test_real_inputs_and_a_recipe(model: Path, tmp_path: Path) -> None:
     found = json.loads(answer.out)
     assert found["groups"] == {"first": [16, 16], "second": [24, 32]}
     assert found["inputs"] == "image=3,3,8,8"
-    assert found["certificate"]["inputs"] == 4
+    assert found["certificate"]["inputs"] == 3
 
 
 def test_what_it_refuses(model: Path, tmp_path: Path) -> None:
@@ -98,6 +98,7 @@ def test_what_it_refuses(model: Path, tmp_path: Path) -> None:
         ("--recipe", tmp_path / "half.toml", "--out", new): "has a table [compress]",
         ("--sparsity", "0.5", "--out", there): "exists already",
         ("--sparsity", "0.5", "--out", tmp_path / "new.pt"): "ends in .onnx or .sct",
+        ("--sparsity", "0.5", "--out", tmp_path / "nowhere" / "new.sct"): "there is no folder",
         ("--sparsity", "0.999", "--out", new): "is out of reach",
         ("--sparsity", "0.5", "--out", new, "--shape", "x"): "such as input=1,3,224,224",
         ("--sparsity", "0.5", "--out", new, "--shape", "nowhere=1"): "There is no input 'nowhere'",

@@ -286,6 +286,22 @@ def test_rounding_alone_is_told_from_a_wrong_cut() -> None:
     assert done.certificate.relative <= 1e-12
 
 
+def test_a_network_in_16_bits_is_compared_in_64() -> None:
+    model, group, masks = mlp()
+    model.bfloat16()
+    done = cut(model, masks, [group], example_inputs=(torch.randn(5, 3).bfloat16(),))
+    assert model[0].weight.dtype == torch.bfloat16
+    assert done.certificate.dtype in ("bfloat16", "float64")
+    assert done.certificate.relative <= 1e-5
+
+
+def test_a_network_that_keeps_a_tensor_of_an_earlier_call_says_so() -> None:
+    model, group, masks = mlp()
+    model.cache = model[0].weight * 2
+    with pytest.raises(SurgeryError, match="Sequential cannot be copied.*remove tensors"):
+        cut(model, masks, [group], example_inputs=(torch.randn(5, 3),))
+
+
 def test_the_example_must_run() -> None:
     model, group, masks = mlp()
     before = bits(model)

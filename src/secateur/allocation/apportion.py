@@ -10,7 +10,8 @@ def apportion(groups: Sequence[ScoredGroup], ideal: Sequence[float], total: int)
     """Whole units near `ideal`, between each group's `least` and `most`, that sum to `total`.
 
     Rounds down, then hands out the rest by largest remainder; what a full group cannot take goes to
-    the others in proportion to their size.
+    the others in proportion to their size. Of groups of one unit that wish for the same, the least important
+    comes first.
 
     Args:
         groups: with their bounds; `sum(least) <= total <= sum(most)`.
@@ -20,7 +21,8 @@ def apportion(groups: Sequence[ScoredGroup], ideal: Sequence[float], total: int)
     counts = [
         min(max(math.floor(wish), group.least), group.most) for group, wish in zip(groups, ideal, strict=True)
     ]
-    by_remainder = sorted(range(len(groups)), key=lambda i: ideal[i] - counts[i], reverse=True)
+    single = [-float(g.scores[0]) if g.group.units == 1 else 0.0 for g in groups]
+    by_remainder = sorted(range(len(groups)), key=lambda i: (ideal[i] - counts[i], single[i]), reverse=True)
     while rest := total - sum(counts):
         sign = 1 if rest > 0 else -1
         order = by_remainder if sign > 0 else by_remainder[::-1]

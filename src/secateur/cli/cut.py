@@ -6,15 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from secateur.recipe import Recipe
     from secateur.surgery.onnx.network import GraphCut
-
-UNTRAINED = (
-    "The weights that are left are as they were. Expect worse answers than the whole network's until it is "
-    "trained on, which its own code can do: secateur prune."
-)
 
 
 def _sizes(_ctx: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> dict[str, list[int]]:
@@ -78,6 +71,7 @@ def command(
     The file is all that is needed, no Python code. The network becomes narrower in every runtime. It is not
     trained.
     """
+    from secateur.cli.cut_report import show
     from secateur.files import write_atomically
     from secateur.surgery.onnx.example import described, example_inputs, read_inputs
     from secateur.surgery.onnx.network import cut_onnx
@@ -88,15 +82,15 @@ def command(
     _check_out(out, overwrite)
     graph = read_graph(model)
     real = [read_inputs(graph, inputs_file)] if inputs_file else []
-    example = real[0] if real and not sizes else example_inputs(graph, sizes)
-    done = cut_onnx(graph, recipe, [example, *real])
+    inputs = real if real and not sizes else [example_inputs(graph, sizes), *real]
+    done = cut_onnx(graph, recipe, inputs)
     metadata = {"recipe": recipe.to_dict(), "certificate": done.certificate.relative}
     data = file_bytes(done.graph, out.suffix, metadata)
     before = len(file_bytes(done.structure.graph, out.suffix, {}))
-    milliseconds = _times(done, example, threads)
+    milliseconds = _times(done, inputs[0], threads)
     write_atomically(out, data)
     found = {
-        "inputs": described(graph, example),
+        "inputs": described(graph, inputs[0]),
         "figures": {**_figures(done), "bytes": [before, len(data)], "milliseconds": milliseconds},
         "groups": {name: list(counts) for name, counts in done.left.items()},
         "certificate": {
@@ -105,7 +99,7 @@ def command(
             "inputs": done.certificate.inputs,
         },
     }
-    _show(found, out, as_json)
+    show(found, out, as_json)
 
 
 def _recipe(sparsity: float | None, recipe_file: Path | None, skip: tuple[str, ...]) -> "Recipe":
@@ -137,6 +131,8 @@ def _check_out(out: Path, overwrite: bool) -> None:
 
     if out.suffix not in (".onnx", ".sct"):
         raise OutputError(f"{out}: expected a name that ends in .onnx or .sct.")
+    if not out.parent.is_dir():
+        raise OutputError(f"{out}: there is no folder {out.parent}. Make it first, or check the spelling.")
     if not overwrite and (out.exists() or out.is_symlink()):
         raise OutputError(
             f"{out} exists already. Name another file, or say that it may be replaced (--overwrite)."
@@ -163,57 +159,3 @@ def _times(done: "GraphCut", example: Any, threads: int) -> list[float]:
     before, after = caller(done.structure.graph, threads), caller(done.graph, threads)
     timed = time_calls({"before": lambda: before(example), "after": lambda: after(example)})
     return [timed[name].median for name in ("before", "after")]
-
-
-def _show(found: dict[str, Any], out: Path, as_json: bool) -> None:
-    if as_json:
-        import json
-
-        click.echo(json.dumps(found, indent=2))
-        return
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    certificate = found["certificate"]
-    lines = (
-        f"Masked and cut network answer alike on {certificate['inputs']} inputs: they differ by at most "
-        f"{certificate['max_abs_diff']:.1e}, {certificate['relative']:.1e} of the largest output.",
-        f"Inputs, also of the time: {found['inputs']}",
-        UNTRAINED,
-        f"{out}: {out.stat().st_size:,} bytes",
-    )
-    console.print(_groups(found["groups"]))
-    console.print(_comparison(found["figures"]))
-    for line in lines:
-        console.print(line, markup=False, soft_wrap=True)
-
-
-def _groups(groups: dict[str, list[int]]) -> "Table":
-    """What is left of each."""
-    from rich.box import SIMPLE
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table(box=SIMPLE)
-    grid.add_column("group", overflow="fold")
-    grid.add_column("before", justify="right")
-    grid.add_column("left", justify="right")
-    for name, (left, units) in groups.items():
-        grid.add_row(Text(name), f"{units:,}", f"{left:,}")
-    return grid
-
-
-def _comparison(figures: dict[str, list[float]]) -> "Table":
-    """Before, after, and how many times less."""
-    from rich.box import SIMPLE
-    from rich.table import Table
-
-    grid = Table(box=SIMPLE)
-    grid.add_column("")
-    for head in ("before", "after", "less"):
-        grid.add_column(head, justify="right")
-    for name, (before, after) in figures.items():
-        digits = ",.3f" if isinstance(before, float) else ","
-        less = f"{before / after:.2f}x" if after else "-"
-        grid.add_row(name.replace("_", "-"), f"{before:{digits}}", f"{after:{digits}}", less)
-    return grid

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from secateur.masking.effects import Effect
 
 SIDE = ("out", "in")
+KIND = {"layers": "block"}
+"""Each block is a group of its own, so there is one of it."""
 
 
 @click.command("explain")
@@ -22,7 +24,7 @@ def command(spec: str, as_json: bool) -> None:
     """Show the groups of channels and heads of a task's network, and which widths cannot change.
 
     A group's channels are removed with everything that makes and reads them. For each group: how many there
-    are, and what one of them takes along.
+    are, and what one of them takes along. A residual block that can be left out is a group of its own.
     """
     from secateur.masking.effects import effects
     from secateur.surgery import cuttable
@@ -43,7 +45,7 @@ def command(spec: str, as_json: bool) -> None:
     if found:
         console.print(groups_table(found))
     else:
-        console.print("No channel of this network can be removed without changing what the rest computes.")
+        console.print("Nothing of this network can be removed without changing what the rest computes.")
     if fixed:
         console.print(widths_table(fixed))
 
@@ -82,7 +84,8 @@ def groups_table(found: "list[Effect]") -> "Table":
     for effect in found:
         group = effect.group
         sizes = (effect.parameters, effect.multiply_adds, effect.bytes)
-        grid.add_row(Text(group.name), f"{group.units:,}", group.kind, *(f"{size:,}" for size in sizes))
+        kind = KIND.get(group.kind, group.kind)
+        grid.add_row(Text(group.name), f"{group.units:,}", kind, *(f"{size:,}" for size in sizes))
     return grid
 
 

@@ -52,6 +52,10 @@ class CoupledPattern(Protocol):
     def ceiling(self) -> float:
         """The largest sparsity that the shape allows."""
 
+    @property
+    def minimum(self) -> int:
+        """Units that stay in every group; of blocks, which are a group each, so many in the network."""
+
     def select(self, groups: Sequence[Group]) -> Sequence[Group]:
         """Those of a network's groups that this pattern is about."""
 

@@ -15,7 +15,7 @@ LONGEST = 80  # characters of one name
 DEEPEST = 12  # names on the way to an attribute
 USED = {"self", "block", "torch", "nn", "F", "float", "range", "load", "load_file", "Path", "Network"}
 TAKEN = {*dir(nn.ModuleDict()), "forward"}  # no layer may be called so
-COMPUTED = re.compile(r"\d+|(val|tmp)(_\d+)?|.*_cast(_\d+)?|.*(::|/).*", re.DOTALL)
+COMPUTED = re.compile(r"\d+|(val|tmp)_\d+|.*_cast(_\d+)?|.*\blifted_tensor_\d+|.*(::|/).*", re.DOTALL)
 
 
 def word(name: str) -> str:
@@ -64,7 +64,7 @@ def computed(name: str) -> bool:
     """
     stem = re.sub(r"(_default)?(_\d+)?$", "", name)
     is_operation = stem.isidentifier() and hasattr(torch.ops.aten, stem)
-    return "." not in name and (COMPUTED.fullmatch(name) is not None or is_operation)
+    return COMPUTED.fullmatch(name) is not None or ("." not in name and is_operation)
 
 
 def _plain(name: str) -> str:

@@ -86,4 +86,4 @@ def _approximately(piece: Named) -> str:
     if isinstance(piece, Local):
         return "x"
     path = tuple(piece.initializer.split(".")) if isinstance(piece, Held) else piece.path
-    return ".".join(("block", *path[-3:]))
+    return ".".join(("block", *(path[2:] if len(path) > 2 else path)))  # most are in a block

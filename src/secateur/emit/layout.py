@@ -54,22 +54,28 @@ def _between(brackets: Brackets, words: Words, indent: int) -> list[str]:
 
 def _in_parentheses(before: str, expression: Expr, after: str, words: Words, indent: int) -> list[str]:
     """What no brackets hold together gets some, and a line for each part where it must."""
-    pad, parts = " " * indent, _parts(expression, words)
     if not before:  # it is between brackets already
-        return [pad + part for part in (*parts[:-1], parts[-1] + after)]
-    inner = " " * (indent + 4)
+        return _apart(expression, after, words, indent)
+    pad, inner = " " * indent, " " * (indent + 4)
     whole = inner + flat(expression, words)
-    lines = [whole] if len(whole) <= WIDTH else [inner + part for part in parts]
+    lines = [whole] if len(whole) <= WIDTH else _apart(expression, "", words, indent + 4)
     return [f"{pad}{before}(", *lines, f"{pad}){after}"]
 
 
-def _parts(expression: Expr, words: Words) -> list[str]:
+def _apart(expression: Expr, after: str, words: Words, indent: int) -> list[str]:
     """What its operators hold together, each but the first behind its operator."""
-    signs = {f" {sign} " for sign, rank in OPERATORS.items() if rank == expression.rank}
-    parts = [""]
+    signs = {f" {sign} ": f"{sign} " for sign, rank in OPERATORS.items() if rank == expression.rank}
+    parts: list[tuple[str, list[Piece]]] = [("", [])]
     for piece in expression.pieces:
         if isinstance(piece, str) and piece in signs:
-            parts.append(piece.lstrip())
+            parts.append((signs[piece], []))
         else:
-            parts[-1] += _flat(piece, words)
-    return parts
+            parts[-1][1].append(piece)
+    if len(parts) == 1:
+        return [" " * indent + flat(expression, words) + after]
+    tails = [*[""] * (len(parts) - 1), after]
+    return [
+        line
+        for (sign, pieces), tail in zip(parts, tails, strict=True)
+        for line in _lines(sign, Expr(tuple(pieces)), tail, words, indent)
+    ]

@@ -43,9 +43,14 @@ class Sizes:
                     self.free.setdefault(str(size.value), (value.name or "", axis))
         self._items: dict[str, Items] = {}
         for name, value in graph.initializers.items():
-            array = None if value.const_value is None else value.const_value.numpy()
-            if array is not None and array.dtype.kind == "i" and array.ndim < 2 and array.size <= LONGEST:
-                self._items[name] = tuple(int(item) for item in array.reshape(-1))
+            tensor = value.const_value
+            if (
+                tensor is not None
+                and tensor.dtype in WHOLE
+                and tensor.size <= LONGEST
+                and tensor.shape.rank() < 2
+            ):
+                self._items[name] = tuple(int(item) for item in tensor.numpy().reshape(-1))
         for node in graph:
             items = self._computed(node)
             if items is not None and node.outputs[0].name:

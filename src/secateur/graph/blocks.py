@@ -24,7 +24,7 @@ def blocks_of(model: nn.Module, example_inputs: tuple[Any, ...]) -> tuple[Group,
     """Every block that can be left out, in the order of the network, as a group of one unit.
 
     Its name is the module's path. Of blocks inside blocks it is the inner ones, unless they hold less than
-    half of the outer one's weights. Left out is a block that is called twice, or shares weights with another.
+    a quarter of the outer one's weights. What is called twice or shares weights is none.
 
     Args:
         model: the network; it stays as it is.
@@ -84,6 +84,6 @@ def _disjoint(found: Mapping[str, tuple[Member, ...]]) -> list[str]:
     chosen: set[str] = set()
     for path in sorted(found, key=lambda path: -path.count(".")):
         inner = {other for other in chosen if other.startswith(f"{path}.")}
-        if 2 * sum(size[other] for other in inner) < size[path]:
+        if 4 * sum(size[other] for other in inner) < size[path]:
             chosen = (chosen - inner) | {path}
     return [path for path in found if path in chosen]

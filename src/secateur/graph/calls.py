@@ -41,12 +41,12 @@ class Calls:
     Attributes:
         kept: module -> its last call, of those to keep.
         counts: module -> how many calls it answered.
-        open: what the modules that run now were given, the innermost last.
+        open: modules that run now and what they were given, the innermost last.
     """
 
     kept: dict[str, Call] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
-    open: list[Mapping[Key, Any]] = field(default_factory=list)
+    open: list[tuple[str, Mapping[Key, Any]]] = field(default_factory=list)
 
     def once(self, path: str) -> Call | None:
         """The call of a module that was called once, and whose call was kept."""
@@ -54,15 +54,13 @@ class Calls:
 
 
 @contextmanager
-def recording(
-    model: nn.Module, paths: Collection[str], keep: Callable[[Call], bool] = lambda call: True
-) -> Iterator[Calls]:
+def recording(model: nn.Module, paths: Collection[str], keep: Callable[[Call], bool]) -> Iterator[Calls]:
     """Note the calls of these modules inside; those that are not to keep are only counted."""
     calls = Calls()
     handles = []
     for path in paths:
         module = model.get_submodule(path)
-        handles.append(module.register_forward_pre_hook(partial(_enter, calls), with_kwargs=True))
+        handles.append(module.register_forward_pre_hook(partial(_enter, calls, path), with_kwargs=True))
         handles.append(module.register_forward_hook(partial(_leave, calls, path, keep)))
     try:
         yield calls
@@ -76,8 +74,10 @@ def copied(value: Any) -> Any:
     return pytree.tree_map(lambda x: x.clone() if isinstance(x, Tensor) else x, value)
 
 
-def _enter(calls: Calls, _module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    calls.open.append(copied({**dict(enumerate(args)), **kwargs}))
+def _enter(
+    calls: Calls, path: str, _module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    calls.open.append((path, copied({**dict(enumerate(args)), **kwargs})))
 
 
 def _leave(
@@ -88,7 +88,10 @@ def _leave(
     _args: tuple[Any, ...],
     output: Any,
 ) -> None:
-    call = Call(calls.open.pop(), output)
+    entered, given = calls.open.pop()
+    while entered != path:  # a module inside raised, and this one did without it
+        entered, given = calls.open.pop()
+    call = Call(given, output)
     calls.counts[path] += 1
     if keep(call):
         calls.kept[path] = call

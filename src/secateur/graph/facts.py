@@ -1,16 +1,17 @@
 """What do all operators of a graph say about its axes, and what about axes that no tensor shows?"""
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
-import numpy as np
 import onnx_ir
 
 from secateur.errors import CouplingError
-from secateur.graph.relations import Axis, Fixed, Operator, Relation, Same
+from secateur.graph.relations import Axis, Fixed, Operator, Relation, Same, axes_of
 from secateur.graph.rules import RULES
 from secateur.graph.rules.recurrent import stacked
+from secateur.graph.rules.shapes import OPEN, uneven
 from secateur.graph.values import Values
 
 
@@ -37,7 +38,8 @@ def facts(graph: onnx_ir.Model, values: Values, parameters: Collection[str], sec
     until = time.monotonic() + seconds
     sizes = {(name, i): size for name, shape in values.shapes.items() for i, size in enumerate(shape)}
     found = [*_borders(graph, values), *_constants(graph, parameters)]
-    found += [Same((a, 1), (b, 1)) for a, b in stacked(parameters)]
+    own = (name for name in graph.graph.initializers if name in parameters)
+    found += [Same((a, 1), (b, 1)) for a, b in stacked(own)]
     constant = {name for name, value in graph.graph.initializers.items() if not value.is_graph_input()}
     for node in graph.graph:
         if time.monotonic() > until:
@@ -53,18 +55,40 @@ def facts(graph: onnx_ir.Model, values: Values, parameters: Collection[str], sec
 
 
 def _said(op: Operator) -> Iterator[Relation]:
-    """What the rule says; what has none, or holds a graph of its own, is not cut."""
-    if op.node.op_type in RULES and op.node.domain in ("", "ai.onnx"):
-        yield from RULES[op.node.op_type](op)
+    """What the rule says, and that no axis goes of which it says nothing: that is not understood."""
+    if op.node.domain not in ("", "ai.onnx") or op.node.op_type not in RULES:
+        yield from _unknown(op)
+    elif any(name and name not in op.values.shapes for name in (*op.inputs, *op.outputs)):
+        yield from op.fix_all("reads or makes a value whose shape is not known")
+    else:
+        said = list(RULES[op.node.op_type](op))
+        yield from said
+        yield from _left_open(op, said)
+
+
+def _unknown(op: Operator) -> Iterator[Relation]:
+    """What has no rule, or holds a graph of its own, is not cut; nor is what that graph reads."""
+    inner = [a.as_graph() for a in op.node.attributes.values() if a.type == onnx_ir.AttributeType.GRAPH]
+    does = (
+        "runs a part of the network only where data says so, which secateur does not follow"
+        if inner
+        else "is an operator that secateur does not follow"
+    )
+    yield from op.fix_all(does)
+    for node in chain.from_iterable(graph.all_nodes() for graph in inner):
+        for value in node.inputs:
+            if value is not None and value.name:
+                yield from op.fix(value.name, range(len(op.shape(value.name))), does)
+
+
+def _left_open(op: Operator, said: Iterable[Relation]) -> Iterator[Relation]:
+    if op.node.op_type in OPEN:
         return
-    reason = f"{op.described()} is an operator that secateur does not follow"
-    yield from op.fix_all(reason)
-    for attribute in op.node.attributes.values():
-        if attribute.type == onnx_ir.AttributeType.GRAPH:
-            for inner in attribute.as_graph().all_nodes():
-                for value in inner.inputs:
-                    if value is not None and value.name:
-                        yield from op.fix(value.name, range(len(op.shape(value.name))), reason)
+    spoken_of = set(chain.from_iterable(axes_of(relation) for relation in said))
+    for name in dict.fromkeys((*op.inputs, *op.outputs)):
+        for i, size in enumerate(op.shape(name)):
+            if size > 1 and (name, i) not in spoken_of:
+                yield from op.fix(name, [i], "treats its positions as one")
 
 
 def _borders(graph: onnx_ir.Model, values: Values) -> Iterator[Relation]:
@@ -80,7 +104,5 @@ def _constants(graph: onnx_ir.Model, parameters: Collection[str]) -> Iterator[Re
     for name, value in graph.graph.initializers.items():
         if name in parameters or value.const_value is None or value.const_value.size <= 1:
             continue
-        array = value.const_value.numpy()
-        for i, size in enumerate(array.shape):
-            if size > 1 and not bool(np.all(array == np.take(array, [0], axis=i))):
-                yield Fixed((name, i), f"{name} is a constant of forward()")
+        for i in uneven(value.const_value.numpy()):
+            yield Fixed((name, i), f"{name} is a constant of forward()")

@@ -49,10 +49,10 @@ class Product:
 
 @dataclass(frozen=True)
 class Fixed:
-    """No position can go. An empty reason is for axes that no one would ask about, such as kernels."""
+    """No position can go, and why: what an operator does with the axis."""
 
     axis: Axis
-    reason: str = ""
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,15 @@ class Heads:
 
 
 Relation: TypeAlias = Same | Map | Product | Fixed | Heads
+
+
+def axes_of(relation: Relation) -> tuple[Axis, ...]:
+    """Those whose positions it speaks of."""
+    if isinstance(relation, (Same, Map)):
+        return relation.a, relation.b
+    if isinstance(relation, Product):
+        return relation.flat, *relation.factors
+    return (relation.axis,) if isinstance(relation, Fixed) else ()
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,7 @@ class Operator:
 
     @property
     def outputs(self) -> list[str]:
-        """Names."""
+        """Names; "" for an output that no one asked for."""
         return [value.name or "" for value in self.node.outputs]
 
     def input(self, index: int) -> str:
@@ -111,7 +120,7 @@ class Operator:
 
     def factor(self, name: str, size: int) -> Axis:
         """An axis that no tensor has: one factor of a flat one."""
-        axis = (f"{self.outputs[0]} {name}", 0)
+        axis = (f"{self._made} {name}", 0)
         self.sizes[axis] = size
         return axis
 
@@ -131,19 +140,42 @@ class Operator:
             if i not in left_out:
                 yield from self.same((a, i), (b, i))
 
-    def fix(self, name: str, axes: Iterable[int], reason: str = "") -> Iterator[Relation]:
-        """These axes of a value cannot lose a position."""
+    def fix(self, name: str, axes: Iterable[int], does: str) -> Iterator[Relation]:
+        """These axes of a value cannot lose a position; `does` follows the operator's name."""
         for i in axes:
-            yield Fixed((name, i), reason)
+            yield Fixed((name, i), f"{self.described()} {does}")
 
-    def fix_all(self, reason: str) -> Iterator[Relation]:
+    def fix_all(self, does: str) -> Iterator[Relation]:
         """Nothing that goes in or out can lose a position."""
         for name in [*self.inputs, *self.outputs]:
-            yield from self.fix(name, range(len(self.shape(name))), reason)
+            yield from self.fix(name, range(len(self.shape(name))), does)
+
+    def array(self, index: int) -> NDArray[np.generic] | None:
+        """What an input holds, None where it is not a constant, or large and computed."""
+        value = self.node.inputs[index] if index < len(self.node.inputs) else None
+        if value is None or value.const_value is None:
+            return self.values.numbers.get(self.input(index))
+        return value.const_value.numpy()
 
     def described(self) -> str:
-        """For reasons: the operator and what it makes."""
-        return f"{self.node.op_type} ({self.outputs[0]})"
+        """For reasons: the operator, with the module that its weights are of, else with what it makes."""
+        weights = (_weight_of(value) for value in self.node.inputs if value and value.name in self.constant)
+        owner = next((name.rpartition(".")[0] for name in weights if "." in name), self._made)
+        return f"{self.node.op_type} ({owner})"
+
+    @property
+    def _made(self) -> str:
+        """The first of its outputs, which names it in the graph."""
+        return next(filter(None, self.outputs), "")
+
+
+def _weight_of(value: onnx_ir.Value | None) -> str:
+    """The weight that a constant is computed from, by its first inputs; "" for one of whole numbers."""
+    while value is not None and value.const_value is None:
+        node = value.producer()
+        value = node.inputs[0] if node is not None and node.inputs else None
+    real = value is not None and value.const_value and value.const_value.dtype.is_floating_point()
+    return (value.name or "") if value is not None and real else ""
 
 
 Rule: TypeAlias = Callable[[Operator], Iterable[Relation]]

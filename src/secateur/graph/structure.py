@@ -1,14 +1,16 @@
 """What does a network's graph say of it: what can go, and what does it cost?"""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import onnx_ir
 from torch import Tensor, nn
 
 from secateur.core.groups import Group
+from secateur.graph.blocks import blocks_of
 from secateur.graph.cost import Cost, costs
 from secateur.graph.coupling import Coupling, couple
+from secateur.graph.inside import inside
 from secateur.graph.trace import trace
 from secateur.graph.values import Values, look
 
@@ -23,6 +25,7 @@ class Structure:
         coupling: what can go and what cannot, by the names that `named_parameters` gives.
         costs: multiply-adds of its operators.
         heads: operator that multiplies activations head by head -> the group that these heads are.
+        blocks: operator -> the block that it goes with.
     """
 
     graph: onnx_ir.Model
@@ -30,6 +33,7 @@ class Structure:
     coupling: Coupling
     costs: tuple[Cost, ...]
     heads: Mapping[str, str]
+    blocks: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -42,7 +46,7 @@ class Structure:
 
 
 def structure_of(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Structure:
-    """Trace a network and find out.
+    """Trace a network, try its blocks, and find out.
 
     Raises:
         ExportError: the network cannot be traced.
@@ -60,7 +64,27 @@ def structure_of(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Struct
         for cost in costs(graph, values)
     )
     coupling = replace(coupling, groups=groups)
-    return Structure(graph, values, coupling, spent, _heads(coupling, spent, first))
+    heads = _heads(coupling, spent, first)
+    blocks = tuple(_blocks(model, example_inputs, groups, spent))
+    return Structure(
+        graph,
+        values,
+        replace(coupling, groups=(*groups, *blocks)),
+        spent,
+        heads,
+        inside(graph, {block.name for block in blocks}, {name: first[name] for name in parameters}),
+    )
+
+
+def _blocks(
+    model: nn.Module, example_inputs: tuple[Tensor, ...], groups: Sequence[Group], costs: Sequence[Cost]
+) -> Iterator[Group]:
+    """Blocks that multiply by weights of theirs: what only adds a position, say, is none."""
+    multiplied = {name for cost in costs for name in cost.weights}
+    taken = {group.name for group in groups}
+    for block in blocks_of(model, example_inputs):
+        if block.name not in taken and not multiplied.isdisjoint(m.tensor for m in block.members):
+            yield block
 
 
 def _heads(coupling: Coupling, costs: Sequence[Cost], names: Mapping[str, str]) -> dict[str, str]:

@@ -40,13 +40,13 @@ def groups_of(
     numbers: dict[int, Positions] = {}
     for (tensor, axis), label in labels.items():
         order = np.argsort(label, kind="stable")
-        kind = np.array([kinds.get(int(unit), 0) for unit in label[order]], np.int64)
-        for k in np.unique(kind[kind > 0]):
+        kind = kinds[label[order]]
+        for k in np.unique(kind[kind > 0]).tolist():
             own = order[kind == k]
-            numbers.setdefault(int(k), np.unique(label[own]))
-            positions = torch.from_numpy(own.reshape(len(numbers[int(k)]), -1))
+            numbers.setdefault(k, np.unique(label[own]))
+            positions = torch.from_numpy(own.reshape(len(numbers[k]), -1))
             member = Member(tensor, shapes[tensor], axis, positions, tensor in buffers)
-            members.setdefault(int(k), []).append(member)
+            members.setdefault(k, []).append(member)
     found = [
         (_name(own), len(numbers[k]), tuple(own), bool(np.isin(numbers[k], heads).any()))
         for k, own in members.items()
@@ -59,16 +59,20 @@ def groups_of(
     )
 
 
-def _kinds(labels: Labels) -> dict[int, int]:
-    """Unit -> number of its group, from 1 on, by the axes that it touches and how often it does."""
-    touched: dict[int, list[tuple[int, int]]] = {}
-    for place, label in enumerate(labels.values()):
-        units, counts = np.unique(label, return_counts=True)
-        for unit, count in zip(units.tolist(), counts.tolist(), strict=True):
-            if unit:
-                touched.setdefault(unit, []).append((place, count))
-    kinds: dict[tuple[tuple[int, int], ...], int] = {}
-    return {unit: kinds.setdefault(tuple(places), len(kinds) + 1) for unit, places in touched.items()}
+def _kinds(labels: Labels) -> Positions:
+    """(units + 1,) number of each unit's group, from 1 on, by the axes that it touches and how often.
+
+    Groups are split, axis by axis, into units that occur in it equally often.
+    """
+    kinds = np.zeros(1 + max((int(label.max()) for label in labels.values()), default=0), np.int64)
+    following = 1
+    for label in labels.values():
+        units, counts = np.unique(label[label > 0], return_counts=True)
+        if len(units):
+            _, part = np.unique(kinds[units] * (counts.max() + 1) + counts, return_inverse=True)
+            kinds[units] = following + part
+            following += int(part.max()) + 1
+    return kinds
 
 
 def _name(members: Sequence[Member]) -> str:
@@ -101,8 +105,5 @@ def fixed_widths(
             size = shapes[tensor][axis]
             left = size - int(free.get((tensor, axis), np.zeros(1, bool)).sum())
             if left and size > 1:
-                found.append(Width(tensor, axis, left, reason((tensor, axis)) or COUPLED))
+                found.append(Width(tensor, axis, left, reason((tensor, axis))))
     return tuple(found)
-
-
-COUPLED = "it is coupled with a width that is fixed, or all of it is one unit"

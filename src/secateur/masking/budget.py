@@ -21,27 +21,25 @@ class Budget:
     """What a network costs, by what each of its tensors and each of its groups adds.
 
     Attributes:
-        tensors: name -> what the whole tensor costs; a part of it costs its share.
+        tensors: name -> what the whole tensor costs, or a product of two activations; a part costs its share.
         units: group -> what its units cost beside their tensors, all together.
-        rest: what no cut changes.
         shares: how much of each tensor a unit is.
         sizes: group -> its units.
     """
 
     tensors: Mapping[str, float]
     units: Mapping[str, float]
-    rest: float
     shares: Shares
     sizes: Counts
 
     @property
     def total(self) -> float:
         """Before any cut."""
-        return sum(self.tensors.values()) + sum(self.units.values()) + self.rest
+        return sum(self.tensors.values()) + sum(self.units.values())
 
     def left(self, gone: Counts) -> float:
         """After so many units were cut; cuts along several axes of a tensor multiply."""
-        left = self.rest
+        left = 0.0
         for name, cost in self.tensors.items():
             for axis in self.shares.get(name, {}).values():
                 cost *= 1 - sum(gone.get(group, 0) * share for group, share in axis.items())
@@ -71,28 +69,25 @@ def budget_of(
     widths = {group.name: group.units for group in groups}
     shares = _shares(groups)
     if measure == "weights":
-        return Budget({name: sizes[name] for name in chosen}, {}, 0.0, shares, widths)
+        return Budget({name: sizes[name] for name in chosen}, {}, shares, widths)
     if measure == "parameters":
-        return Budget(sizes, {}, 0.0, shares, widths)
+        return Budget(sizes, {}, shares, widths)
     if measure == "channels":
-        return Budget({}, {name: float(width) for name, width in widths.items()}, 0.0, shares, widths)
+        return Budget({}, {name: float(width) for name, width in widths.items()}, shares, widths)
     tensors: dict[str, float] = {}
-    units: dict[str, float] = {}
-    rest = 0.0
-    for cost in structure.costs:  # shared by the elements of its weights; attention's by its heads
+    for cost in structure.costs:  # shared by the elements of its weights; attention's by its heads and block
         known = [name for name in cost.weights if name in sizes]
         elements = sum(sizes[name] for name in known)
-        group = structure.heads.get(cost.node)
         for name in known:
             tensors[name] = tensors.get(name, 0.0) + cost.multiply_adds * sizes[name] / elements
-        if not known and group in widths:
-            units[group] = units.get(group, 0.0) + cost.multiply_adds
-        elif not known:
-            rest += cost.multiply_adds
-    return Budget(tensors, units, rest, shares, widths)
+        if not known:
+            tensors[product := f"product {cost.node}"] = float(cost.multiply_adds)
+            owners = (structure.heads.get(cost.node), structure.blocks.get(cost.node))
+            shares[product] = {i: {g: 1 / widths[g]} for i, g in enumerate(owners) if g in widths}
+    return Budget(tensors, {}, shares, widths)
 
 
-def _shares(groups: Sequence[Group]) -> Shares:
+def _shares(groups: Sequence[Group]) -> dict[str, dict[int, dict[str, float]]]:
     shares: dict[str, dict[int, dict[str, float]]] = {}
     for group in groups:
         for m in group.members:

@@ -23,12 +23,14 @@ class CoupledPlan:
         weights: parameters that lose elements, biases and normalisation included.
         groups: the pattern's.
         most: (groups,) units that may go at most, so that floor, minimum and rounding hold.
+        stay: blocks that stay whole, whichever they are.
         budget: what the recipe's sparsity is a fraction of.
     """
 
     weights: Mapping[str, nn.Parameter]
     groups: Sequence[Group]
     most: Sequence[int]
+    stay: int
     budget: Budget
 
     def counts(self, scored: Sequence[ScoredGroup], recipe: Recipe, sparsity: float) -> dict[str, int]:
@@ -46,10 +48,11 @@ class CoupledPlan:
         def reaches(counts: Counts) -> bool:
             return self.fraction(counts) >= sparsity - 1e-9
 
-        least, most = sum(g.least for g in scored), sum(g.most for g in scored)
+        least = sum(g.least for g in scored)
+        most = max(least, sum(g.most for g in scored) - self.stay)
         counts = counts_of(_first(lambda remove: reaches(counts_of(remove)), least, most))
         # Rounding moves many groups at once, and past the goal; those that lost most take a step back.
-        for g in sorted(scored, key=lambda g: -counts[g.group.name] / g.group.units):
+        for g in sorted(scored, key=lambda g: _most_lost(g, counts[g.group.name]), reverse=True):
             name = g.group.name
             fewer = next((n for n in range(counts[name] - 1, -1, -1) if rounded(g, n) < counts[name]), None)
             if fewer is not None and reaches(back := {**counts, name: rounded(g, fewer)}):
@@ -78,14 +81,15 @@ def coupled_plan(
     if not groups:
         raise RecipeError(
             f"{pattern} finds nothing to remove: the network has {len(structure.coupling.groups)} groups of "
-            f"channels, and only = {list(recipe.only)}, skip = {list(recipe.skip)} leave none that fits. "
-            "`secateur explain` shows the groups, and why other widths cannot change."
+            f"channels, heads and blocks, and only = {list(recipe.only)}, skip = {list(recipe.skip)} leave "
+            "none that fits. `secateur explain` shows the groups, and why other widths cannot change."
         )
     parameters = dict(model.named_parameters())
     names = dict.fromkeys(m.tensor for g in groups for m in g.members if not m.buffer)
     budget = budget_of(recipe.measure, model, chosen, groups, structure)
-    most = [pattern.rounded(g, most_units(g.units, recipe.floor)) for g in groups]
-    plan = CoupledPlan({name: parameters[name] for name in names}, groups, most, budget)
+    most = [_most(g, pattern, recipe.floor) for g in groups]
+    stay = pattern.minimum if groups[0].kind == "layers" else 0
+    plan = CoupledPlan({name: parameters[name] for name in names}, groups, most, stay, budget)
     _check_reachable(plan, recipe)
     return plan
 
@@ -97,6 +101,16 @@ def _allowed(group: Group, chosen: Mapping[str, object], barred: set[str]) -> bo
     )
 
 
+def _most(group: Group, pattern: CoupledPattern, floor: float) -> int:
+    """Of channels some stay; a block is a group of its own and goes whole."""
+    return pattern.rounded(group, group.units if group.kind == "layers" else most_units(group.units, floor))
+
+
+def _most_lost(scored: ScoredGroup, count: int) -> tuple[float, float]:
+    """The fraction that a group loses; of blocks, the most important is first."""
+    return count / scored.group.units, float(scored.scores[0]) if scored.group.units == 1 else 0.0
+
+
 def _first(holds: Callable[[int], bool], low: int, high: int) -> int:
     """The smallest number from `low` to `high` for which it holds, `high` where none is known to."""
     while low < high:
@@ -106,7 +120,10 @@ def _first(holds: Callable[[int], bool], low: int, high: int) -> int:
 
 
 def _check_reachable(plan: CoupledPlan, recipe: Recipe) -> None:
-    possible = plan.fraction({g.name: most for g, most in zip(plan.groups, plan.most, strict=True)})
+    gone = {g.name: most for g, most in zip(plan.groups, plan.most, strict=True)}
+    if plan.stay:  # which blocks is not known yet: it may be the largest
+        gone |= dict.fromkeys(sorted(gone, key=lambda name: plan.fraction({name: 1}))[-plan.stay :], 0)
+    possible = plan.fraction(gone)
     if recipe.sparsity > possible + 1e-9:
         raise GoalError(
             f"sparsity = {recipe.sparsity:g} is out of reach: with {recipe.pattern} and a floor of "

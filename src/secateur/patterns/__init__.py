@@ -7,6 +7,7 @@ from secateur.core.protocols import CoupledPattern, Pattern
 from secateur.patterns.blocks import Blocks
 from secateur.patterns.channels import Channels, Heads
 from secateur.patterns.elements import Elements
+from secateur.patterns.layers import Layers
 from secateur.patterns.n_of_m import NofM
 
 PATTERNS: dict[str, type[Pattern] | type[CoupledPattern]] = {
@@ -15,6 +16,7 @@ PATTERNS: dict[str, type[Pattern] | type[CoupledPattern]] = {
     "blocks": Blocks,
     "channels": Channels,
     "heads": Heads,
+    "layers": Layers,
 }
 
-__all__ = ["PATTERNS", "Blocks", "Channels", "Elements", "Heads", "NofM"]
+__all__ = ["PATTERNS", "Blocks", "Channels", "Elements", "Heads", "Layers", "NofM"]

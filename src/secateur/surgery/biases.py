@@ -14,6 +14,7 @@ from secateur.surgery.constants import Silent
 from secateur.surgery.journal import Journal
 from secateur.surgery.readers import Range, owner_of, recorded, role
 from secateur.surgery.removal import positions
+from secateur.surgery.slicing import without_subnormals
 
 
 @torch.no_grad()
@@ -57,9 +58,9 @@ def move_into_biases(
         rows = kept.get(f"{path}.weight", {}).get(0)
         more = (every if rows is None else every[rows]).to(layer.weight)
         if layer.bias is not None:
-            layer.bias += more
+            layer.bias.copy_(without_subnormals(layer.bias + more))
             continue
-        bias = nn.Parameter(more, requires_grad=layer.weight.requires_grad)
+        bias = nn.Parameter(without_subnormals(more), requires_grad=layer.weight.requires_grad)
         journal.add(partial(layer._parameters.__setitem__, "bias", None))
         layer.bias = bias
         for optimizer in optimizers:

@@ -1,7 +1,7 @@
 """Does a cut network answer what the masked one answers?"""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from secateur.errors import SurgeryError
+from secateur.graph.calls import Calls, recording
+from secateur.graph.skips import may_pass
 from secateur.surgery.answers import Inputs, answers
 
 
@@ -56,6 +58,12 @@ class Comparison:
     def inputs(self) -> list[Inputs]:
         """Those that are compared."""
         return [inputs for inputs, _ in self._known]
+
+    def calls(self, paths: Collection[str]) -> Calls:
+        """How the masked network calls some of its modules for its example."""
+        with recording(self._masked, paths, may_pass) as calls:
+            answers(self._masked, self._known[0][0])
+        return calls
 
     def __call__(self, cut: nn.Module) -> Certificate:
         """How far a cut network is; whatever it raises passes."""

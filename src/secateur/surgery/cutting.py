@@ -1,7 +1,7 @@
-"""How are channels and heads taken out of a network that goes on being trained?"""
+"""How are channels, heads and blocks taken out of a network that goes on being trained?"""
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from secateur.core.masks import Masks
 from secateur.errors import SurgeryError
 from secateur.surgery.answers import Inputs, samples
 from secateur.surgery.biases import move_into_biases, worth
+from secateur.surgery.blocks import removed_blocks, take_out
 from secateur.surgery.certificate import Certificate, Comparison
 from secateur.surgery.constants import silent_units
 from secateur.surgery.failure import Refused
@@ -132,18 +133,29 @@ def _work(
     masked = masked_copy(model, masks)
     comparison = Comparison(masked, given, RANDOM, tolerance)
     removed = removed_units(groups, masks)
-    silent = silent_units(masked, masks, groups, removed, comparison.inputs)
+    channels = [group for group in groups if group.kind != "layers"]
+    silent = silent_units(masked, masks, channels, removed, comparison.inputs)
     if silent.units:  # copies have constants of their own
         every = [masked, *(masked_copy(each, masks) for each in twins)]
-        added = [worth(each, groups, silent, comparison.inputs) for each in every]
-        removed = {name: gone | silent.units[name] for name, gone in removed.items()}
+        added = [worth(each, channels, silent, comparison.inputs) for each in every]
+        removed |= {name: removed[name] | units for name, units in silent.units.items()}
         return Work(masks, groups, removed, comparison, added), silent.kept
     return Work(masks, groups, removed, comparison), {}
 
 
 def masked_copy(model: nn.Module, masks: Masks) -> nn.Module:
-    """The network with zeros where the masks are."""
-    masked = copy.deepcopy(model)
+    """The network with zeros where the masks are.
+
+    Raises:
+        SurgeryError: it cannot be copied.
+    """
+    try:
+        masked = copy.deepcopy(model)
+    except Exception as error:  # whatever its modules hold on to
+        raise SurgeryError(
+            f"{type(model).__name__} cannot be copied, to compare the cut with: {error}. Expected a network "
+            "that copy.deepcopy takes: remove tensors that its modules keep from earlier calls."
+        ) from error
     own = dict(masked.named_parameters())
     Masks({name: mask for name, mask in masks.tensors.items() if name in own}).apply_(masked)
     return masked
@@ -154,11 +166,15 @@ def carry_out(
 ) -> Certificate | Refused:
     """Cut the network and its copies, and compare; the caller takes it back where that does not hold."""
     model = every[0]
-    kept = kept_positions(work.groups, work.removed)
+    blocks = removed_blocks(work.groups, work.removed)
+    if refused := take_out(blocks, every, work.comparison, optimizers, journal):
+        return refused
     tensors = named_tensors(model)
+    groups = _of_channels(work.groups, tensors)
+    kept = kept_positions(groups, work.removed)
     near = sizes_near(
         {name: tuple(t.shape) for name, t in tensors.items()},
-        [group for group in work.groups if bool(work.removed[group.name].any())],
+        [group for group in groups if bool(work.removed[group.name].any())],
         work.removed,
         {(name, axis): len(stay) for name, axes in kept.items() for axis, stay in axes.items()},
     )
@@ -169,8 +185,19 @@ def carry_out(
         own = named_tensors(each)
         slice_tensors(each, {id(own[name]): axes for name, axes in kept.items()}, work.masks, journal)
     for each, added in zip(every, work.added, strict=False):
-        move_into_biases(each, added, kept, optimizers if each is model else (), journal)
+        there = {path: more for path, more in added.items() if f"{path}.weight" in tensors}
+        move_into_biases(each, there, kept, optimizers if each is model else (), journal)
     return follow_attributes(every, kept, near, work.comparison, journal)
+
+
+def _of_channels(groups: Iterable[Group], tensors: Collection[str]) -> list[Group]:
+    """Those of channels and heads, as far as they are in a network that lost its blocks already."""
+    left = [
+        replace(group, members=tuple(m for m in group.members if m.tensor in tensors))
+        for group in groups
+        if group.kind != "layers"
+    ]
+    return [group for group in left if group.members]
 
 
 def _under_all_names(masks: Masks, model: nn.Module) -> Masks:

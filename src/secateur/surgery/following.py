@@ -29,8 +29,9 @@ def followed(
     """The same coupling, without the groups that the network's code cannot follow; these become `fixed`.
 
     Forward code may hold widths that the graph does not show, such as `x.reshape(b, n, 768)`. Half of the
-    units of all groups are removed from a copy of the network; where that does not hold, parts of the
-    groups are tried, until the guilty ones are found. Groups of the same kind of layer fail alike.
+    units of all groups are removed from a copy of the network, and then, from another, all blocks. Where that
+    does not hold, parts of the groups are tried, until the guilty ones are found. Groups of the same kind of
+    layer fail alike.
 
     Args:
         model: the network; it stays as it is.
@@ -45,7 +46,9 @@ def followed(
     reasons = {g.name: "its weight is computed from others" for g in coupling.groups if _computed(model, g)}
     trials = _Trials(_stirred(model), example_inputs, time.monotonic() + seconds)
     kinds = {group.name: _signature(model, group) for group in coupling.groups}
-    reasons |= _search(trials, [g for g in coupling.groups if g.name not in reasons], kinds)
+    for blocks in (False, True):  # apart, since a network without its blocks shows nothing of the rest
+        tried = [g for g in coupling.groups if g.name not in reasons and (g.kind == "layers") == blocks]
+        reasons |= _search(trials, tried, kinds)
     groups = tuple(group for group in coupling.groups if group.name not in reasons)
     return Coupling(groups, (*coupling.fixed, *_widths(coupling.groups, reasons)))
 
@@ -150,7 +153,7 @@ def _computed(model: nn.Module, group: Group) -> bool:
 def _widths(groups: Iterable[Group], reasons: Mapping[str, str]) -> Iterator[Width]:
     """What became fixed; as everywhere, only rows and columns are spoken of."""
     for group in groups:
-        for member in group.members if group.name in reasons else ():
+        for member in group.members if group.name in reasons and group.kind != "layers" else ():
             if member.axis < 2 <= len(member.shape):
                 size = positions(member).numel()
                 yield Width(member.tensor, member.axis, size, reasons[group.name])

@@ -225,6 +225,21 @@ def test_real_inputs_are_compared_too() -> None:
     assert cut_onnx(graph(), HALF, [[X], [3 * X], [np.ones((7, 2), np.float32)]]).certificate.inputs == 5
 
 
+def test_half_precision_is_compared_as_finely_as_it_computes() -> None:
+    random = np.random.default_rng(0)
+    model = onnx.parser.parse_model("""
+    <ir_version: 10, opset_import: ["" : 18]> g (float16[1,64] x) => (float16[1,8] y) {
+        h = MatMul(x, a) r = Relu(h) y = MatMul(r, c)
+    }""")
+    for name, shape in (("a", (64, 48)), ("c", (48, 8))):
+        array = random.standard_normal(shape).astype(np.float16)
+        model.graph.initializer.append(onnx.numpy_helper.from_array(array, name))
+    done = cut_onnx(as_graph(model), HALF, [[random.standard_normal((1, 64)).astype(np.float16)]])
+    assert list(done.left.values()) == [(24, 48)]
+    assert done.certificate.dtype == "float16"
+    assert done.certificate.relative < 0.008
+
+
 def test_a_goal_out_of_reach_says_what_is_possible() -> None:
     with pytest.raises(GoalError, match=r"75.00 % of the channels may go"):
         cut_onnx(graph(), HALF.with_sparsity(0.9), [[X]])

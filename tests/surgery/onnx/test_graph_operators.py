@@ -102,6 +102,12 @@ def test_split_gets_sizes_where_parts_are_no_longer_equal() -> None:
     assert "num_outputs" not in node.attributes
 
 
+def test_before_opset_13_those_sizes_are_an_attribute() -> None:
+    graph = parsed("a, b = Split <axis = 1> (x) y = Neg(b)", opset=12)
+    cut = check(graph, {("x", 1): [0, 3, 4, 5], ("a", 1): [0], ("b", 1): [0, 1, 2], ("y", 1): [0, 1, 2]})
+    assert list(cut.graph[0].attributes["split"].value) == [1, 3]
+
+
 def test_split_that_stays_equal_says_nothing_new() -> None:
     graph = parsed("a, b = Split <axis = 1, num_outputs = 2> (x) y = Mul(a, b)")
     left = {("x", 1): [0, 2, 3, 5], ("a", 1): [0, 2], ("b", 1): [0, 2], ("y", 1): [0, 2]}
@@ -168,6 +174,16 @@ def test_pad_that_takes_away_takes_less_where_that_is_gone() -> None:
     left = {("x", 1): [1, 2, 5], ("y", 1): [0, 3]}
     cut = check(parsed("y = Pad(x, n, , a)", constants="int64[2] n = {-2, 0}, int64[1] a = {1}"), left)
     assert constant(cut, "n") == [-1, 0]
+
+
+def test_before_opset_11_padding_is_an_attribute() -> None:
+    graph = parsed("y = Pad <pads = [0, 2, 0, 1]> (x)", opset=10)
+    same = check(graph, {("x", 1): [0, 5], ("y", 1): [0, 1, 2, 7, 8]})
+    less = check(graph, {("x", 1): [0, 5], ("y", 1): [0, 2, 7]})
+    assert [list(cut.graph[0].attributes["pads"].value) for cut in (same, less)] == [
+        [0, 2, 0, 1],
+        [0, 1, 0, 0],
+    ]
 
 
 def test_gather_follows_rows_to_their_new_numbers() -> None:

@@ -74,6 +74,17 @@ def gather_nd(site: Site) -> Expr:
     return subscript(site.tensor(0), method(site.tensor(1), "unbind", -1))
 
 
+def scatter_nd(site: Site) -> Expr:
+    """Likewise, with other elements put there."""
+    kind = site.node.attributes.get_string("reduction", "none")
+    if kind not in ("none", "add"):
+        return site.refuse(f"it combines elements that meet in one place by {kind}")
+    options: dict[str, Argument] = {"accumulate": True} if kind == "add" else {}
+    return method(
+        site.tensor(0), "index_put", method(site.tensor(1), "unbind", -1), site.tensor(2), **options
+    )
+
+
 def numbers(site: Site) -> Expr:
     """Whole numbers in a row."""
     start, end, step = (site.operand(i) for i in range(3))
@@ -93,6 +104,7 @@ RULES = {
     "Slice": slices,
     "GatherElements": gather_elements,
     "GatherND": gather_nd,
+    "ScatterND": scatter_nd,
     "Range": numbers,
     "ConstantOfShape": filled,
 }

@@ -4,11 +4,13 @@ An operator without a rule fixes every axis it touches: what is not understood i
 """
 
 from secateur.graph.relations import Rule
+from secateur.graph.rules.attention import ATTENTION
 from secateur.graph.rules.convolution import CONVOLUTION
 from secateur.graph.rules.elementwise import ELEMENTWISE
 from secateur.graph.rules.indexing import INDEXING
 from secateur.graph.rules.layout import LAYOUT
 from secateur.graph.rules.normalization import NORMALIZATION
+from secateur.graph.rules.places import PLACES
 from secateur.graph.rules.pooling import POOLING
 from secateur.graph.rules.product import PRODUCT
 from secateur.graph.rules.recurrent import RECURRENT
@@ -16,11 +18,13 @@ from secateur.graph.rules.reduction import REDUCTION
 from secateur.graph.rules.shapes import SHAPES
 
 RULES: dict[str, Rule] = {
+    **ATTENTION,
     **CONVOLUTION,
     **ELEMENTWISE,
     **INDEXING,
     **LAYOUT,
     **NORMALIZATION,
+    **PLACES,
     **POOLING,
     **PRODUCT,
     **RECURRENT,

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from secateur.graph.relations import Map, Operator, Product, Relation, Rule, Same
+from secateur.graph.rules.layout import regrouped
 
 
 def concat(op: Operator) -> Iterator[Relation]:
@@ -28,7 +29,7 @@ def split(op: Operator) -> Iterator[Relation]:
     part = op.factor("part", sizes[0])
     if equal:
         parts = op.factor("parts", len(sizes))
-        yield from op.fix(parts[0], [0], f"{op.described()} makes {len(sizes)} parts")
+        yield from op.fix(parts[0], [0], f"makes {len(sizes)} parts")
         yield Product((x, axis), (parts, part))
     start = 0
     for y, size in zip(op.outputs, sizes, strict=True):
@@ -49,7 +50,7 @@ def slice_(op: Operator) -> Iterator[Relation]:
         axes = op.numbers(3) if op.input(3) else None
         sliced = {a % rank for a in axes} if axes is not None else set(range(rank))
         for name in (x, y):
-            yield from op.fix(name, sliced, f"{op.described()} depends on the input")
+            yield from op.fix(name, sliced, "depends on the input")
         yield from op.all_same(x, y, but=sliced)
         return
     axes = (op.numbers(3) if op.input(3) else None) or list(range(len(starts)))
@@ -71,16 +72,26 @@ def _end(end: int) -> int | None:
 
 
 def gather(op: Operator) -> Iterator[Relation]:
-    """Rows of a table by index, an embedding or one of several parts: which rows there are is fixed."""
+    """Rows of a table by number, an embedding or one of several parts: which rows there are is fixed."""
     x, indices, y = op.input(0), op.input(1), op.outputs[0]
     axis = int(op.attribute("axis", 0)) % len(op.shape(x))
-    yield from op.fix(x, [axis], f"{op.described()} picks from it by number")
     inserted = len(op.shape(indices))
     for i in range(len(op.shape(x))):
         if i != axis:
             yield from op.same((x, i), (y, i if i < axis else i + inserted - 1))
+    if _each_in_turn(op, op.shape(x)[axis]):
+        laid_out = [(y, axis + i) for i in range(inserted) if op.shape(indices)[i] > 1]
+        yield from regrouped(op, [(x, axis)], laid_out, "rows")
+        return
+    yield from op.fix(x, [axis], "picks from it by number")
     for i in range(inserted):
         yield from op.same((indices, i), (y, axis + i))
+
+
+def _each_in_turn(op: Operator, size: int) -> bool:
+    """Whether the indices are 0, 1, 2 ...: then rows are laid out anew, as a view of their memory is."""
+    indices = op.array(1)
+    return indices is not None and size > 1 and np.array_equal(indices.ravel(), np.arange(size))
 
 
 def pad(op: Operator) -> Iterator[Relation]:
@@ -91,7 +102,7 @@ def pad(op: Operator) -> Iterator[Relation]:
             yield from op.same((x, i), (y, i))
         else:
             for name in (x, y):
-                yield from op.fix(name, [i], f"{op.described()} pads {before} to {after}")
+                yield from op.fix(name, [i], f"pads {before} to {after}")
 
 
 INDEXING: dict[str, Rule] = {

@@ -12,7 +12,7 @@ def reshape(op: Operator) -> Iterator[Relation]:
     before = [(x, i) for i, size in enumerate(op.shape(x)) if size != 1]
     after = [(y, i) for i, size in enumerate(op.shape(y)) if size != 1]
     for k, (some, others) in enumerate(_runs(op, before, after)):
-        yield from _factored(op, some, others, f"run {k}")
+        yield from regrouped(op, some, others, f"run {k}")
 
 
 def _runs(
@@ -32,15 +32,16 @@ def _runs(
         yield some, others
 
 
-def _factored(op: Operator, some: list[Axis], others: list[Axis], name: str) -> Iterator[Relation]:
+def regrouped(op: Operator, some: list[Axis], others: list[Axis], name: str) -> Iterator[Relation]:
+    """Two runs of axes with the same elements in the same order."""
     if len(some) == len(others) == 1:
         yield Same(some[0], others[0])
         return
     sizes = common_factors([_size(op, a) for a in some], [_size(op, a) for a in others])
     if sizes is None:
-        reason = f"{op.described()} cuts across {tuple(_size(op, a) for a in some)}"
+        does = f"cuts across {tuple(_size(op, a) for a in some)}"
         for value, place in [*some, *others]:
-            yield from op.fix(value, [place], reason)
+            yield from op.fix(value, [place], does)
         return
     factors = [op.factor(f"{name} factor {i}", size) for i, size in enumerate(sizes)]
     for side in (some, others):
@@ -83,7 +84,7 @@ def expand(op: Operator) -> Iterator[Relation]:
         if i >= shift and op.shape(x)[i - shift] == size:
             yield from op.same((x, i - shift), (y, i))
         else:
-            yield from op.fix(y, [i], f"{op.described()} repeats {size} times")
+            yield from op.fix(y, [i], f"repeats {size} times")
 
 
 def tile(op: Operator) -> Iterator[Relation]:
@@ -94,7 +95,7 @@ def tile(op: Operator) -> Iterator[Relation]:
             yield from op.same((x, i), (y, i))
             continue
         repeats = op.factor(f"repeats {i}", tiled // size)
-        yield from op.fix(repeats[0], [0], f"{op.described()} repeats {tiled // size} times")
+        yield from op.fix(repeats[0], [0], f"repeats {tiled // size} times")
         yield Product((y, i), (repeats, (x, i))) if size > 1 else Same((y, i), repeats)
 
 
@@ -118,9 +119,9 @@ def space_to_depth(op: Operator) -> Iterator[Relation]:
 def _only_channels(op: Operator, square: Axis) -> Iterator[Relation]:
     x, y = op.input(0), op.outputs[0]
     yield from op.same((x, 0), (y, 0))
-    yield from op.fix(square[0], [0], f"{op.described()} needs whole squares")
+    yield from op.fix(square[0], [0], "needs whole squares")
     for name in (x, y):
-        yield from op.fix(name, [2, 3])
+        yield from op.fix(name, [2, 3], "keeps height and width")
 
 
 def _size(op: Operator, axis: Axis) -> int:

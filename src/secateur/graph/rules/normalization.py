@@ -9,6 +9,8 @@ def batch_norm(op: Operator) -> Iterator[Relation]:
     """Each channel for itself, with four numbers of its own."""
     x, y = op.input(0), op.outputs[0]
     yield from op.all_same(x, y)
+    if op.attribute("training_mode", 0):
+        yield from op.fix(y, [0, *range(2, len(op.shape(y)))], "averages over it")
     for vector in op.inputs[1:]:
         yield from op.same((vector, 0), (y, 1))
 
@@ -19,7 +21,7 @@ def instance_norm(op: Operator) -> Iterator[Relation]:
     yield from op.all_same(x, y)
     for vector in op.inputs[1:]:
         yield from op.same((vector, 0), (y, 1))
-    yield from op.fix(y, range(2, len(op.shape(y))), f"{op.described()} averages over it")
+    yield from op.fix(y, range(2, len(op.shape(y))), "averages over it")
 
 
 def layer_norm(op: Operator) -> Iterator[Relation]:
@@ -28,7 +30,7 @@ def layer_norm(op: Operator) -> Iterator[Relation]:
     rank = len(op.shape(y))
     first = int(op.attribute("axis", -1)) % rank
     yield from op.all_same(x, y)
-    yield from op.fix(y, range(first, rank), f"{op.described()} averages over it")
+    yield from op.fix(y, range(first, rank), "averages over it")
     for vector in filter(None, op.inputs[1:]):
         shift = rank - len(op.shape(vector))
         for i in range(len(op.shape(vector))):
@@ -40,10 +42,10 @@ def group_norm(op: Operator) -> Iterator[Relation]:
     x, y = op.input(0), op.outputs[0]
     channels, groups = op.shape(x)[1], int(op.attribute("num_groups"))
     yield from op.all_same(x, y)
-    yield from op.fix(y, range(2, len(op.shape(y))), f"{op.described()} averages over it")
+    yield from op.fix(y, range(2, len(op.shape(y))), "averages over it")
     group, inside = op.factor("groups", groups), op.factor("inside", channels // groups)
     yield Product((y, 1), (group, inside))
-    yield from op.fix(inside[0], [0], f"{op.described()} averages over it")
+    yield from op.fix(inside[0], [0], "averages over it")
     for vector in op.inputs[1:]:  # one number for each channel, for each group before opset 21
         yield from op.same((vector, 0), (y, 1) if op.shape(vector)[0] == channels else group)
 
@@ -53,13 +55,21 @@ def along_axis(op: Operator) -> Iterator[Relation]:
     x, y = op.input(0), op.outputs[0]
     axis = int(op.attribute("axis", -1)) % len(op.shape(y))
     yield from op.all_same(x, y)
-    yield from op.fix(y, [axis], f"{op.described()} compares all of its positions")
+    yield from op.fix(y, [axis], "compares all of its positions")
+
+
+def over_axes(op: Operator) -> Iterator[Relation]:
+    """Mean and variance over the axes that are given."""
+    x, y = op.input(0), op.outputs[0]
+    yield from op.all_same(x, y)
+    axes = {int(axis) % len(op.shape(y)) for axis in op.attribute("axes", (0, 2, 3))}
+    yield from op.fix(y, sorted(axes), "averages over it")
 
 
 def local_response(op: Operator) -> Iterator[Relation]:
     """Each channel is divided by its neighbours."""
     yield from op.all_same(op.input(0), op.outputs[0])
-    yield from op.fix(op.outputs[0], [1], f"{op.described()} mixes neighbouring channels")
+    yield from op.fix(op.outputs[0], [1], "mixes neighbouring channels")
 
 
 NORMALIZATION: dict[str, Rule] = {
@@ -69,5 +79,6 @@ NORMALIZATION: dict[str, Rule] = {
     "RMSNormalization": layer_norm,
     "GroupNormalization": group_norm,
     "LRN": local_response,
+    "MeanVarianceNormalization": over_axes,
     **dict.fromkeys(("Softmax", "LogSoftmax", "Hardmax", "LpNormalization"), along_axis),
 }

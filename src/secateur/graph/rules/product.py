@@ -43,7 +43,7 @@ def einsum(op: Operator) -> Iterator[Relation]:
     terms, _, result = equation.partition("->")
     letters = terms.split(",")
     if "." in equation or "->" not in equation or any(len(set(t)) < len(t) for t in [*letters, result]):
-        yield from op.fix_all(f"{op.described()} has an equation that is not understood: {equation}")
+        yield from op.fix_all(f"has an equation that is not understood: {equation}")
         return
     places: dict[str, list[Axis]] = {}
     for name, term in zip([*op.inputs, op.outputs[0]], [*letters, result], strict=True):
@@ -54,7 +54,7 @@ def einsum(op: Operator) -> Iterator[Relation]:
         for axis in axes[1:]:
             yield from op.same(axes[0], axis)
         if letter not in result and (activations or len(axes) == 1):
-            yield from op.fix(*_one(axes[0]), f"{op.described()} sums over it")
+            yield from op.fix(*_one(axes[0]), "sums over it")
         elif activations and len(axes) == len(op.inputs) + 1:
             yield Heads(axes[0])
 
@@ -63,7 +63,7 @@ def _summed(op: Operator, a: Axis, b: Axis) -> Iterator[Relation]:
     """A weight's columns can be removed; where two activations meet, nothing says that both are zero."""
     yield from op.same(a, b)
     if not {a[0], b[0]} & op.constant:
-        yield from op.fix(*_one(a), f"{op.described()} sums products of two activations over it")
+        yield from op.fix(*_one(a), "sums products of two activations over it")
 
 
 def _one(axis: Axis) -> tuple[str, list[int]]:

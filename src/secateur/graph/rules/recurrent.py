@@ -13,7 +13,7 @@ def recurrent(op: Operator) -> Iterator[Relation]:
     """X (T, B, I), W (D, gates * H, I), R (D, gates * H, H), B (D, 2 * gates * H) -> Y (T, D, B, H)."""
     x, w, r, b = (op.input(i) for i in range(4))
     if int(op.attribute("layout", 0)) or op.input(7):
-        yield from op.fix_all(f"{op.described()} has a layout or peepholes that are not understood")
+        yield from op.fix_all("has a layout or peepholes that are not understood")
         return
     gates, hidden = GATES[op.node.op_type], int(op.attribute("hidden_size"))
     unit = op.factor("hidden", hidden)
@@ -33,18 +33,22 @@ def _gated(op: Operator, flat: Axis, copies: int, unit: Axis) -> Iterator[Relati
         yield Same(flat, unit)
         return
     gate = op.factor(f"gates of {flat[0]}", copies)
-    yield from op.fix(gate[0], [0])
+    yield from op.fix(gate[0], [0], f"has {copies} gates")
     yield Product(flat, (gate, unit))
 
 
 def _places(op: Operator, x: str) -> Iterator[Relation]:
     """Time and direction are fixed; examples pass."""
-    yield from op.fix(x, [0], f"{op.described()} steps along it")
-    for name in (*op.inputs[1:4], op.input(5), op.input(6), *op.outputs[1:]):
-        if name:
-            yield from op.fix(name, [0])
+    yield from op.fix(x, [0], "steps along it")
+    for name in filter(None, op.inputs[1:4]):
+        yield from op.fix(name, [0], "keeps its directions")
+    for name in filter(None, (op.input(5), op.input(6), *op.outputs[1:])):
+        yield from op.fix(name, [0], "keeps its directions")
+        yield from op.same((x, 1), (name, 1))
+    if op.input(4):
+        yield from op.same((x, 1), (op.input(4), 0))
     if op.outputs[0]:
-        yield from op.fix(op.outputs[0], [0, 1])
+        yield from op.fix(op.outputs[0], [0, 1], "steps along it, in its directions")
         yield from op.same((x, 1), (op.outputs[0], 2))
 
 

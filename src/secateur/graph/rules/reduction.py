@@ -12,7 +12,7 @@ def reduction(op: Operator) -> Iterator[Relation]:
     given = op.attribute("axes")
     axes = list(given) if given is not None else (op.numbers(1) if op.input(1) else None)
     if axes is None and op.input(1):
-        yield from op.fix_all(f"{op.described()} takes its axes from the input")
+        yield from op.fix_all("takes its axes from the input")
         return
     if not axes and op.attribute("noop_with_empty_axes", 0):
         axes = []
@@ -33,12 +33,12 @@ def cumulative(op: Operator) -> Iterator[Relation]:
     yield from op.all_same(x, y)
     axes = op.numbers(1)
     fixed = range(len(op.shape(x))) if axes is None else [axes[0] % len(op.shape(x))]
-    yield from op.fix(y, fixed, f"{op.described()} sums along it")
+    yield from op.fix(y, fixed, "sums along it")
 
 
 def _reduced(op: Operator, x: str, y: str, axes: set[int]) -> Iterator[Relation]:
     kept = int(op.attribute("keepdims", 1))
-    yield from op.fix(x, sorted(axes), f"{op.described()} counts all of its positions")
+    yield from op.fix(x, sorted(axes), DOES.get(op.node.op_type, "compares all of its positions"))
     place = 0
     for i in range(len(op.shape(x))):
         if i not in axes:
@@ -46,6 +46,7 @@ def _reduced(op: Operator, x: str, y: str, axes: set[int]) -> Iterator[Relation]
             place += 1
 
 
+DOES = {"ReduceMean": "averages over it", "ReduceSum": "sums over it", "ReduceL2": "sums its squares"}
 KINDS = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare")
 
 REDUCTION: dict[str, Rule] = {

@@ -1,15 +1,43 @@
-"""Which operators compute shapes and constants, which say nothing about channels?"""
+"""What do operators say that compute shapes and constants?"""
 
 from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
 
 from secateur.graph.relations import Operator, Relation, Rule
 
 
 def nothing(_op: Operator) -> Iterator[Relation]:
-    """Sizes are read when the network runs, so they follow a cut."""
+    """Sizes are read when the network runs, so they follow a cut; what is filled with one number does."""
     yield from ()
 
 
-SHAPES: dict[str, Rule] = dict.fromkeys(
-    ("Constant", "ConstantOfShape", "EyeLike", "Range", "RandomNormalLike", "Shape", "Size"), nothing
-)
+def constant(op: Operator) -> Iterator[Relation]:
+    """Only axes along which all positions are alike can shrink."""
+    tensor = op.attribute("value")
+    array = np.zeros(op.shape(op.outputs[0])) if tensor is None else tensor.numpy()
+    yield from op.fix(op.outputs[0], uneven(array), "is a constant of the network")
+
+
+def counting(op: Operator) -> Iterator[Relation]:
+    """Range and EyeLike: what stands at a position depends on its number."""
+    yield from op.fix(op.outputs[0], range(len(op.shape(op.outputs[0]))), "counts along it")
+
+
+def uneven(array: NDArray[np.generic]) -> list[int]:
+    """Axes along which positions differ."""
+    return [
+        i
+        for i, size in enumerate(array.shape)
+        if size > 1 and not bool(np.all(array == np.take(array, [0], axis=i)))
+    ]
+
+
+OPEN: dict[str, Rule] = dict.fromkeys(("ConstantOfShape", "Shape", "Size"), nothing)
+"""Their silence about an axis means that it may change."""
+SHAPES: dict[str, Rule] = {
+    **OPEN,
+    "Constant": constant,
+    **dict.fromkeys(("EyeLike", "Range"), counting),
+}

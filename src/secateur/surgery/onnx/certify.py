@@ -15,6 +15,10 @@ from secateur.surgery.certificate import Certificate, compare
 from secateur.surgery.onnx.kept import Kept
 from secateur.surgery.onnx.run import Arrays, caller
 
+COARSE = {onnx_ir.DataType.BFLOAT16: torch.bfloat16, onnx_ir.DataType.FLOAT16: torch.float16}
+ROUNDINGS = 8
+"""How many steps of a 16-bit number outputs may differ by."""
+
 
 def masked_graph(graph: onnx_ir.Model, masks: Masks) -> onnx_ir.Model:
     """A copy of a graph whose masked elements are zero."""
@@ -37,7 +41,8 @@ def certify_graph(
         cut: the one without them.
         inputs: of one call each; the first is an example.
         left: what the cut left of every value, for the error.
-        tolerance: of the largest difference, relative to the largest absolute output.
+        tolerance: of the largest difference, relative to the largest absolute output; larger where weights
+            have 16 bits, whose rounding depends on how many numbers are added.
 
     Raises:
         SurgeryError: the cut graph does not run, or answers something else.
@@ -55,7 +60,10 @@ def certify_graph(
     except (ExportError, SurgeryError) as error:
         raise _refused(f"{str(error).rstrip('.')}.", cut, inputs[0], left) from error
     worst, largest = (max(values) for values in zip(*pairs, strict=True))
-    found = Certificate(worst, worst / max(largest, torch.finfo(torch.float32).tiny), len(given))
+    dtype = coarsest(cut)
+    tolerance = max(tolerance, ROUNDINGS * torch.finfo(dtype).eps if dtype.itemsize < 4 else 0.0)
+    relative = worst / max(largest, torch.finfo(torch.float32).tiny)
+    found = Certificate(worst, relative, len(given), str(dtype).removeprefix("torch."))
     if not found.relative <= tolerance:
         why = (
             f"Its outputs differ by {worst:.3g} from those of the masked graph, of up to {largest:.3g}; "
@@ -63,6 +71,12 @@ def certify_graph(
         )
         raise _refused(why, cut, inputs[0], left)
     return found
+
+
+def coarsest(graph: onnx_ir.Model) -> torch.dtype:
+    """The float type of fewest bits that an initializer has, float32 where there is none coarser."""
+    types = {value.const_value.dtype for value in graph.graph.initializers.values() if value.const_value}
+    return next((torch_type for onnx_type, torch_type in COARSE.items() if onnx_type in types), torch.float32)
 
 
 def _answers(graph: onnx_ir.Model, given: Sequence[tuple[Tensor, ...]]) -> list[list[Tensor]]:

@@ -61,11 +61,13 @@ class Narrowed:
         node: of the graph.
         kept: what stays of every value.
         numbers: whole numbers by name of the value, as they are after the cut if no constant is changed.
+        opset: the version of the operators.
     """
 
     node: onnx_ir.Node
     kept: Kept
     numbers: Numbers
+    opset: int
 
     def input(self, index: int) -> str:
         """The name, "" where it was left out."""

@@ -72,8 +72,9 @@ def _slice_(graph: onnx_ir.Graph, left: Kept) -> None:
 
 
 def _changes(cut: onnx_ir.Model, left: Kept) -> Iterable[tuple[onnx_ir.Node, Change]]:
-    numbers = numbers_after(cut, left)
+    numbers, opset = numbers_after(cut, left), cut.opset_imports.get("", 1)
     for node in cut.graph:
         names = [value.name or "" for value in (*node.inputs, *node.outputs) if value is not None]
         if node.op_type in OPERATORS and not node.domain and any(map(left.loses, names)):
-            yield from ((node, change) for change in OPERATORS[node.op_type](Narrowed(node, left, numbers)))
+            op = Narrowed(node, left, numbers, opset)
+            yield from ((node, change) for change in OPERATORS[node.op_type](op))

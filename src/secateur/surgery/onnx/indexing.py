@@ -18,7 +18,7 @@ def split(op: Narrowed) -> Iterator[Change]:
     sizes = [op.after(name)[axis] for name in parts]
     if op.input(1):
         yield from entries(op, 1, sizes)
-    elif op.attribute("split") is not None:
+    elif op.attribute("split") is not None or (op.opset < 13 and len(set(sizes)) > 1):
         yield Attribute("split", tuple(sizes))
     elif len(set(sizes)) > 1:
         yield Attribute("num_outputs", None)
@@ -68,13 +68,14 @@ def pad(op: Narrowed) -> Iterator[Change]:
     x, y = op.input(0), op.output
     rank = len(op.before(x))
     axes = [a % rank for a in op.holds(3)] if op.input(3) else list(range(rank))
-    was = op.held(1)
-    before = [_added(op.stays(x, a), op.stays(y, a), n) for a, n in zip(axes, was[: len(axes)], strict=True)]
-    after = [
-        _added(op.stays(x, a)[::-1], op.stays(y, a)[::-1], n)
-        for a, n in zip(axes, was[len(axes) :], strict=True)
-    ]
-    yield from entries(op, 1, [*before, *after])
+    was = op.held(1) if op.input(1) else list(op.attribute("pads"))  # an attribute before opset 11
+    new = [_added(op.stays(x, a), op.stays(y, a), n) for a, n in zip(axes, was[: len(axes)], strict=True)]
+    for a, n in zip(axes, was[len(axes) :], strict=True):
+        new.append(_added(op.stays(x, a)[::-1], op.stays(y, a)[::-1], n))
+    if op.input(1):
+        yield from entries(op, 1, new)
+    elif new != was:
+        yield Attribute("pads", tuple(new))
 
 
 def _added(x: Stays, y: Stays, amount: int) -> int:
