@@ -60,7 +60,7 @@ def run(
     jobs = {
         f"{name} {tool}": partial(run_one, name, tool) for name, tool in pairs if (name, tool) not in known
     }
-    for ended in run_all(jobs, limits, at_once, logs, ["benchmarks.matrix.libraries"]):
+    for ended in run_all(jobs, limits, at_once, logs, ["benchmarks.matrix.preload"]):
         result = _result(ended)
         append(file, result)
         yield result

@@ -1,11 +1,10 @@
-"""Everything that a process of the matrix imports, imported once for all of them."""
+"""Which libraries does the matrix need, and how are they kept quiet?"""
 
 import importlib.util
 import logging
 import warnings
 
 import torch
-from benchmarks.matrix import torchvision_on_cpu
 
 NEEDED = ("torchvision", "timm", "transformers", "torch_pruning")
 
@@ -20,11 +19,3 @@ def quiet() -> None:
     warnings.simplefilter("ignore")
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     torch.set_num_threads(1)
-
-
-if not missing():
-    with warnings.catch_warnings():
-        quiet()
-        torchvision_on_cpu.prepare()
-        for library in (*NEEDED, "onnxruntime", "onnxscript"):
-            importlib.import_module(library)

@@ -2,6 +2,7 @@
 
 import copy
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,8 @@ def check_trains(model: nn.Module, inputs: tuple[Tensor, ...]) -> None:
 def check_export(model: nn.Module, inputs: tuple[Tensor, ...]) -> None:
     """`torch.onnx.export`, and ONNX Runtime answers the same from that file."""
     expected = answers(model, inputs)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch warns itself of what it will change
         path = Path(folder) / "network.onnx"
         program = torch.onnx.export(model, inputs, dynamo=True, optimize=False, verbose=False)
         assert program is not None, "without a file it answers a program"

@@ -7,9 +7,8 @@ import copy
 import time
 from dataclasses import replace
 
-from torch import Tensor, nn
-
 from benchmarks.matrix.judge import Cut, Tell
+from torch import Tensor, nn
 
 
 def prune(model: nn.Module, inputs: tuple[Tensor, ...], tell: Tell) -> Cut:

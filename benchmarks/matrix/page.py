@@ -30,17 +30,17 @@ of layers to leave out. A ✓ means that all of this holds; otherwise the table 
 - *removal*: at least {LEAST_REMOVED:.0%} of the parameters are gone.
 - *forward*: fresh random inputs give finite outputs of the same shapes as before.
 - *certificate*: masked and cut network differ by at most {CERTIFICATE:g} of the largest output.
-- *backward*: in training mode, two inputs give finite gradients, and a step of SGD changes parameters.
+- *backward*: in training mode, two inputs give finite gradients, and a step of SGD changes something.
 - *export*: `torch.onnx.export` writes the cut network, and ONNX Runtime answers the same within {EXPORT:g}.
 
 Both tools get the same network, weights, inputs and limits: each is a process of its own, with
-{{seconds:g}} s of CPU time and {{gigabytes:g}} GB of memory. Nothing in the weights is trivial: biases, scales
-and BatchNorm's statistics are random, and no weight is so small that attention is uniform. secateur cuts to the
-channel (`round_to = 1`). torch-pruning is called as its README does it, with the group's L2 norm; the layers
-that make the output, which its README tells to ignore by hand, are found for it by one rule. What its examples
-write by hand for single architectures it does not get. It is certified against a network in which all that its
-groups name is zero, and in which a normalisation that lost channels has its new width; where there is no such
-network (`-`), it passes without.
+{{seconds:g}} s of CPU time and {{gigabytes:g}} GB of memory. Nothing in the weights is trivial: biases,
+scales and BatchNorm's statistics are random, and no weight is so small that attention is uniform.
+secateur cuts to the channel (`round_to = 1`). torch-pruning is called as its README does it, with the
+group's L2 norm; the layers that make the output, which its README tells to ignore by hand, are found for
+it by one rule. What its examples write by hand for single architectures it does not get. It is certified
+against a network in which all that its groups name is zero, and in which a normalisation that lost
+channels has its new width; where there is no such network (`-`), it passes without.
 
 Where single precision finds a difference above the limit, both networks are compared in double precision,
 which tells a wrong cut from rounding. Detectors are judged without the selection of boxes, which has no
@@ -96,12 +96,10 @@ def _section(members: Sequence[Architecture], by_name: ByName) -> str:
 
 
 def _row(architecture: Architecture, ours: Result, theirs: Result) -> list[str]:
-    before = ours.before or theirs.before
-    size = "" if before is None else f"{before / 1e6:.1f} M" if before > 1e6 else f"{before / 1e3:.0f} k"
     return [
         architecture.name.partition("/")[2],
         ", ".join(map(str, architecture.inputs)),
-        size,
+        _size(ours.before or theirs.before),
         _verdict(ours),
         "-" if ours.groups is None else str(ours.groups),
         *[_left(ours), _difference(ours), _seconds(ours.graph_seconds), _seconds(ours.seconds)],
@@ -121,6 +119,12 @@ def _failures(members: Sequence[Architecture], by_name: ByName, tools: Sequence[
 def _escaped(text: str) -> str:
     """As code, so that Markdown reads nothing into it."""
     return "`" + text.replace("`", "'") + "`"
+
+
+def _size(parameters: int | None) -> str:
+    if parameters is None:
+        return "-"
+    return f"{parameters / 1e6:.2f} M" if parameters > 1e5 else f"{parameters:,}"
 
 
 def _verdict(result: Result) -> str:

@@ -18,7 +18,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, TypeAlias
 
-GRACE = 4  # wall time may be this many times the limit: a process that waits forever uses no CPU
+GRACE = 10  # wall time may be this many times the limit: a process that waits forever uses no CPU
 
 Job: TypeAlias = Callable[[Callable[[str], None]], Any]
 """Called with a function that it tells at which stage it is."""

@@ -13,7 +13,6 @@ from secateur import stages, version
 from secateur.compressing import Outcome, attempt
 from secateur.core.masks import Masks
 from secateur.core.task import Task
-from secateur.trimming import structure_for
 from secateur.errors import Interrupted, RecipeError
 from secateur.export import save_state, state_hash
 from secateur.graph.structure import Structure
@@ -31,6 +30,7 @@ from secateur.report.verdict import verdict
 from secateur.run_folder import RunFolder, claim
 from secateur.stages import Stage, Trained
 from secateur.tasks import check_task
+from secateur.trimming import structure_for
 
 NO_WIDTH = Missing(
     missing="the task has no narrow(width) method for a narrower network, or no step to train it"

@@ -22,7 +22,6 @@ from torch import nn
 from secateur.core.masks import Masks
 from secateur.core.task import Task
 from secateur.criteria import Random
-from secateur.trimming import Outcome, cut_off
 from secateur.errors import TaskError
 from secateur.graph.structure import Structure
 from secateur.recipe import Recipe
@@ -32,6 +31,7 @@ from secateur.recovery.constraint import Grids, Hold, free, pruning
 from secateur.recovery.loop import train
 from secateur.recovery.progress import Progress
 from secateur.recovery.run import Point, Training
+from secateur.trimming import Outcome, cut_off
 
 
 @dataclass(frozen=True)

@@ -161,7 +161,9 @@ class Attends(nn.Module):
         return x + y, {"nothing": None, "bias": bias, "y": y, "cache": cache}[self.answers]
 
 
-@pytest.mark.parametrize(("answers", "found"), [("nothing", True), ("bias", True), ("cache", True), ("y", False)])
+@pytest.mark.parametrize(
+    ("answers", "found"), [("nothing", True), ("bias", True), ("cache", True), ("y", False)]
+)
 def test_a_tuple_whose_other_elements_are_known_without_the_block(answers: str, found: bool) -> None:
     class Net(nn.Module):
         def __init__(self) -> None:

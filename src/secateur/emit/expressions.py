@@ -109,6 +109,8 @@ def literal(value: Argument) -> Expr:
             return text(_quoted(value) if isinstance(value, str) else repr(value))
         case float() | np.floating() if not np.isfinite(value):
             return text(f'float("{value}")')
+        case np.floating() if abs(value) == np.finfo(value.dtype).max:  # its shortest form rounds to more
+            return text(f"torch.finfo(torch.{value.dtype.name}).{'max' if value > 0 else 'min'}")
     number = str(value)  # for a NumPy number the shortest that gives the same bits in its precision
     return text(number, NEGATION if number.startswith("-") else ATOM)
 

@@ -6,7 +6,7 @@ item on each line, with a comma behind it.
 
 from collections.abc import Callable
 
-from secateur.emit.expressions import ATOM, OPERATORS, Brackets, Expr, Named, Piece
+from secateur.emit.expressions import OPERATORS, Brackets, Expr, Named, Piece
 
 WIDTH = 88
 Words = Callable[[Named], str]
@@ -35,7 +35,7 @@ def _lines(before: str, expression: Expr, after: str, words: Words, indent: int)
     last = expression.pieces[-1]
     if len(whole) <= WIDTH:
         return [whole]
-    if expression.rank < ATOM or not isinstance(last, Brackets) or not last.items:
+    if not isinstance(last, Brackets) or not last.items or len(_operands(expression)) > 2:
         return _in_parentheses(before, expression, after, words, indent)
     head = before + "".join(_flat(piece, words) for piece in expression.pieces[:-1])
     return [
@@ -63,7 +63,20 @@ def _in_parentheses(before: str, expression: Expr, after: str, words: Words, ind
 
 
 def _apart(expression: Expr, after: str, words: Words, indent: int) -> list[str]:
-    """What its operators hold together, each but the first behind its operator."""
+    """An operand on each line, all but the first behind their operators."""
+    operands = _operands(expression)
+    if len(operands) == 1:
+        return [" " * indent + flat(expression, words) + after]
+    tails = [*[""] * (len(operands) - 1), after]
+    return [
+        line
+        for (sign, operand), tail in zip(operands, tails, strict=True)
+        for line in _lines(sign, operand, tail, words, indent)
+    ]
+
+
+def _operands(expression: Expr) -> list[tuple[str, Expr]]:
+    """What its loosest operators hold together, each with the operator before it."""
     signs = {f" {sign} ": f"{sign} " for sign, rank in OPERATORS.items() if rank == expression.rank}
     parts: list[tuple[str, list[Piece]]] = [("", [])]
     for piece in expression.pieces:
@@ -71,11 +84,4 @@ def _apart(expression: Expr, after: str, words: Words, indent: int) -> list[str]
             parts.append((signs[piece], []))
         else:
             parts[-1][1].append(piece)
-    if len(parts) == 1:
-        return [" " * indent + flat(expression, words) + after]
-    tails = [*[""] * (len(parts) - 1), after]
-    return [
-        line
-        for (sign, pieces), tail in zip(parts, tails, strict=True)
-        for line in _lines(sign, Expr(tuple(pieces)), tail, words, indent)
-    ]
+    return [(sign, Expr(tuple(pieces))) for sign, pieces in parts]

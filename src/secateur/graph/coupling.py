@@ -6,11 +6,13 @@ Facts about axes come from `secateur.graph.rules`; `secateur.graph.space` connec
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import onnx_ir
 
 from secateur.core.groups import Group
 from secateur.graph.facts import facts
+from secateur.graph.makers import makers
 from secateur.graph.reasons import nearest_causes
 from secateur.graph.relations import Axis, Positions
 from secateur.graph.space import Space
@@ -67,7 +69,8 @@ def couple(
         for i in range(len(values.shapes[name]))
         if (name, i) in labels
     }
-    groups = groups_of(own, values.shapes, space.separate_units(by_class), set(buffers))
+    heads = space.separate_units(by_class)
+    groups = groups_of(own, values.shapes, heads, set(buffers), partial(makers, graph, labels))
     reason = nearest_causes(found, space, by_class)
     return Coupling(groups, fixed_widths(groups, tensors, values.shapes, reason), labels)
 

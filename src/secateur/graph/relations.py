@@ -159,7 +159,7 @@ class Operator:
 
     def described(self) -> str:
         """For reasons: the operator, with the module that its weights are of, else with what it makes."""
-        weights = (_weight_of(value) for value in self.node.inputs if value and value.name in self.constant)
+        weights = (weight_of(value) for value in self.node.inputs if value and value.name in self.constant)
         owner = next((name.rpartition(".")[0] for name in weights if "." in name), self._made)
         return f"{self.node.op_type} ({owner})"
 
@@ -169,7 +169,7 @@ class Operator:
         return next(filter(None, self.outputs), "")
 
 
-def _weight_of(value: onnx_ir.Value | None) -> str:
+def weight_of(value: onnx_ir.Value | None) -> str:
     """The weight that a constant is computed from, by its first inputs; "" for one of whole numbers."""
     while value is not None and value.const_value is None:
         node = value.producer()

@@ -1,5 +1,6 @@
 """How do connected positions become groups with names, and which widths are left over?"""
 
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from secateur.graph.relations import Axis, Positions
 
 Labels = Mapping[Axis, Positions]
 Shapes = Mapping[str, tuple[int, ...]]
+Makers = Callable[[Iterable[int]], Mapping[int, tuple[int, str]]]
+NOWHERE = (sys.maxsize, "")
 
 
 @dataclass(frozen=True)
@@ -25,15 +28,16 @@ class Width:
 
 
 def groups_of(
-    labels: Labels, shapes: Shapes, heads: Positions, buffers: Collection[str]
+    labels: Labels, shapes: Shapes, heads: Positions, buffers: Collection[str], makers: Makers
 ) -> tuple[Group, ...]:
-    """Units that touch the same axes equally often are one group.
+    """Units that touch the same axes equally often are one group, named after the layer that makes them.
 
     Args:
         labels: (tensor, axis) -> unit of each position, 0 where it cannot go.
         shapes: of the tensors.
         heads: units that are attention heads.
         buffers: tensors that are cut, but neither scored nor masked.
+        makers: some units -> for each that a layer makes, its place in the network and its weight.
     """
     kinds = _kinds(labels)
     members: dict[int, list[Member]] = {}
@@ -47,15 +51,19 @@ def groups_of(
             positions = torch.from_numpy(own.reshape(len(numbers[k]), -1))
             member = Member(tensor, shapes[tensor], axis, positions, tensor in buffers)
             members.setdefault(k, []).append(member)
-    found = [
-        (_name(own), len(numbers[k]), tuple(own), bool(np.isin(numbers[k], heads).any()))
-        for k, own in members.items()
-        if len(numbers[k]) > 1 and not all(m.buffer for m in own)
-    ]
-    names = _unique(name for name, *_ in found)
+    groups = [k for k, own in members.items() if len(numbers[k]) > 1 and not all(m.buffer for m in own)]
+    first = {k: int(numbers[k][0]) for k in groups}
+    made = makers(first.values())
+    groups.sort(key=lambda k: made.get(first[k], NOWHERE)[0])
+    names = _unique(_name(members[k], made.get(first[k], NOWHERE)[1]) for k in groups)
     return tuple(
-        Group(name, units, own, "heads" if is_heads else "channels")
-        for name, (_, units, own, is_heads) in zip(names, found, strict=True)
+        Group(
+            name,
+            len(numbers[k]),
+            tuple(members[k]),
+            "heads" if np.isin(numbers[k], heads).any() else "channels",
+        )
+        for name, k in zip(names, groups, strict=True)
     )
 
 
@@ -75,10 +83,11 @@ def _kinds(labels: Labels) -> Positions:
     return kinds
 
 
-def _name(members: Sequence[Member]) -> str:
-    """The layer that makes the channels, where one does: the first weight that has them as rows."""
-    makers = [m for m in members if m.axis == 0 and len(m.shape) > 1 and not m.buffer]
-    return (makers or list(members))[0].tensor.removesuffix(".weight")
+def _name(members: Sequence[Member], maker: str) -> str:
+    """The layer that makes the channels, else the first that has them as rows."""
+    tensors = [m.tensor for m in members]
+    rows = [m.tensor for m in members if m.axis == 0 and len(m.shape) > 1 and not m.buffer]
+    return (maker if maker in tensors else [*rows, *tensors][0]).removesuffix(".weight")
 
 
 def _unique(names: Iterable[str]) -> Iterator[str]:

@@ -13,7 +13,6 @@ from secateur.artifact.network import load
 from secateur.compressed import compressed_graph
 from secateur.core.masks import Masks
 from secateur.core.task import Metric, Task
-from secateur.trimming import Outcome
 from secateur.export import max_abs_diff, save_state, write_graph
 from secateur.graph.trace import trace, with_weights_of
 from secateur.graph.weights import names_among
@@ -22,6 +21,7 @@ from secateur.recipe import Recipe
 from secateur.recovery.judge import evaluated
 from secateur.run_folder import RunFolder
 from secateur.stages import Trained
+from secateur.trimming import Outcome
 
 DENSE_SCT = "dense.sct"
 

@@ -107,7 +107,7 @@ class Cut(TypedDict):
 
 
 class CutInfo(TypedDict):
-    """What cutting whole channels off came to, and the certificate: the cut network against the masked one."""
+    """What cutting channels off came to, and the certificate: the cut network against the masked one."""
 
     groups: list[Cut]
     multiply_adds: list[int]  # of one example: dense, and what is left

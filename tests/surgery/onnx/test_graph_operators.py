@@ -213,6 +213,23 @@ def test_group_norm_keeps_the_channels_of_a_group() -> None:
     assert cut.graph[0].attributes["num_groups"].value == 2
 
 
+def test_attention_counts_its_heads_and_those_they_share() -> None:
+    """Of 4 heads of width 2 two each share one of keys; the first of these goes, and its two heads."""
+    body = """
+    p = Slice(x, zero, eight, last) k = Slice(x, eight, twelve, last)
+    q = RotaryEmbedding <num_heads = 4> (p, c, s) v = Neg(k)
+    y = Attention <q_num_heads = 4, kv_num_heads = 2> (q, k, v)
+    """
+    constants = """int64[1] zero = {0}, int64[1] eight = {8}, int64[1] twelve = {12}, int64[1] last = {2},
+    float[1,3,1] c = {0.5, 0.6, 0.7}, float[1,3,1] s = {0.1, 0.2, 0.3}"""
+    graph = parsed(body, "float[1,3,12] x", constants=constants, opset=23)
+    heads, keys = [4, 5, 6, 7], [2, 3]
+    left = {("x", 2): [*heads, 10, 11], ("p", 2): heads, ("q", 2): heads, ("y", 2): heads}
+    cut = check(graph, {**left, ("k", 2): keys, ("v", 2): keys})
+    counted = {name: a.value for node in cut.graph for name, a in node.attributes.items()}
+    assert counted == {"num_heads": 2, "q_num_heads": 2, "kv_num_heads": 1}
+
+
 COMPUTED = """
     h = Shape <start = 0, end = 1> (x) c = Shape <start = 1, end = 2> (x)
     {} n = Concat <axis = 0> (h, {}) y = Reshape(x, n)

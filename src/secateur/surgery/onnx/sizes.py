@@ -73,6 +73,24 @@ def recurrent(op: Narrowed) -> Iterator[Change]:
     yield from attribute(op, "hidden_size", op.after(op.input(2))[2])
 
 
+def attention(op: Narrowed) -> Iterator[Change]:
+    """Heads lie along an axis of their own, or are counted; each keeps its width."""
+    for index, name in ((0, "q_num_heads"), (1, "kv_num_heads")):
+        yield from _heads(op, index, name)
+
+
+def rotary(op: Narrowed) -> Iterator[Change]:
+    """As of attention; 0 where they are not counted."""
+    yield from _heads(op, 0, "num_heads")
+
+
+def _heads(op: Narrowed, index: int, name: str) -> Iterator[Change]:
+    before, after = op.before(op.input(index)), op.after(op.input(index))
+    heads = op.attribute(name, 0)
+    if len(before) == 3 and heads:
+        yield from attribute(op, name, after[2] // (before[2] // heads))
+
+
 def made_up(op: Narrowed) -> Iterator[Change]:
     """A constant that is no initializer has nothing that could be cut."""
     if op.kept.loses(op.output):
@@ -81,14 +99,16 @@ def made_up(op: Narrowed) -> Iterator[Change]:
 
 
 SIZES: dict[str, Rule] = {
+    "Attention": attention,
     "Reshape": reshape,
     "Expand": expand,
     "ConstantOfShape": constant_of_shape,
     "Tile": tile,
     "Resize": resize,
-    "Conv": conv,
+    **dict.fromkeys(("Conv", "DeformConv"), conv),
     "ConvTranspose": conv_transpose,
     "GroupNormalization": group_norm,
+    "RotaryEmbedding": rotary,
     **dict.fromkeys(("GRU", "LSTM", "RNN"), recurrent),
     **dict.fromkeys(("Constant", "EyeLike", "Range"), made_up),
 }

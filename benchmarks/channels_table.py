@@ -1,0 +1,96 @@
+"""What does the table of one network with fewer channels say?"""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import mean
+
+import onnx_ir
+from benchmarks.cifar10_task import Bfloat16
+from benchmarks.common import Options, spread, table
+from torch import Tensor, nn
+
+from secateur.export import write_graph
+from secateur.graph.cost import multiply_adds, parameters
+from secateur.graph.trace import trace
+from secateur.graph.values import look
+from secateur.measure.latency import time_calls
+from secateur.measure.runtimes import onnx_call
+from secateur.surgery import Certificate
+
+CONTROL = "dense, trained on"
+
+
+@dataclass
+class Row:
+    """One row.
+
+    Attributes:
+        model: of the first seed.
+        percents: test accuracy of each seed.
+        certificates: of each cut.
+    """
+
+    model: nn.Module
+    percents: list[float] = field(default_factory=list)
+    certificates: list[Certificate] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a network costs."""
+
+    multiply_adds: int
+    parameters: int
+    bytes: int
+    onnx: bytes
+
+
+def figures(model: nn.Module, image: Tensor) -> Figures:
+    """Of the plain network, as it is shipped."""
+    assert isinstance(model, Bfloat16)
+    graph = trace(model.net, (image,))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "network.sct")
+        write_graph(graph, path, {})
+        size = path.stat().st_size
+    work = multiply_adds(graph, look(graph, [image.contiguous().numpy()]))
+    return Figures(work, parameters(graph), size, onnx_ir.to_proto(graph).SerializeToString())
+
+
+def text(rows: Mapping[str, Row], image: Tensor, given: Options) -> str:
+    """The table, and what is to be said of it."""
+    costs = {words: figures(row.model, image) for words, row in rows.items()}
+    calls = {words: onnx_call(cost.onnx, threads=1, batch=1) for words, cost in costs.items()}
+    took = time_calls(calls, runs=5 if given.quick else 200, budget_s=30)
+    whole = next(iter(costs.values()))
+    control = rows[CONTROL].percents
+    cells = []
+    for words, row in rows.items():
+        cost, timing = costs[words], took[words]
+        against = mean(row.percents) - mean(control[: len(row.percents)])
+        cells.append(
+            [
+                words,
+                spread(row.percents),
+                f"{against:+.2f}",
+                f"{cost.multiply_adds / 1e6:.2f}",
+                f"{whole.multiply_adds / cost.multiply_adds:.2f}",
+                f"{cost.parameters:,}",
+                f"{cost.bytes:,}",
+                f"{timing.median:.3f} ({timing.p10:.3f} to {timing.p90:.3f})",
+            ]
+        )
+    header = ["network", "test accuracy, %", "against the control, points", "multiply-adds, millions"]
+    header += ["times fewer", "parameters", ".sct, bytes", "ms, ONNX Runtime"]
+    return f"{table(header, cells)}\n\n{_certified(rows)}"
+
+
+def _certified(rows: Mapping[str, Row]) -> str:
+    """The worst certificate of all cuts."""
+    every = [certificate for row in rows.values() for certificate in row.certificates]
+    if not every:
+        return "No cut held."
+    worst = max(certificate.relative for certificate in every)
+    return f"{len(every)} cuts; masked and cut networks differ by {worst:.1e} at most, relative to the output."
