@@ -10,6 +10,7 @@ from benchmarks.common import Options, channels_last_, train
 from torch import Tensor, nn
 
 from secateur import Distillation, Recipe, Recovery
+from secateur.allocation import Uniform
 from secateur.export import state_hash
 from secateur.recovery import randomness
 from secateur.schedules import OneShot

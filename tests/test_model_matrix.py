@@ -367,5 +367,5 @@ def test_the_page_counts_by_family_and_names_failures(monkeypatch: pytest.Monkey
     row = "| narrowing | 3x6x6 | 258 | ✓ | 1 | 50% | 2e-07 | 0.5 | 1.5 | ✗ certificate | 50% | 5e-01 | 1.0 |"
     assert row in text
     assert "- narrowing, torch-pruning, certificate: `Failed: 'x' | y`" in text
-    assert "## Not tried\n\n- large, does not fit: `MemoryError: 2.5 GB`" in text
+    assert "## Not tried\n\n- own/large: `MemoryError: 2.5 GB`" in text
     assert "Made by `command` on " in text

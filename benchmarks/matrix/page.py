@@ -66,7 +66,8 @@ def page(
         *[f"## {family}\n\n{_section(members, by_name)}" for family, members in families.items()],
     ]
     if too_large:
-        parts.append("## Not tried\n\n" + _failures(too_large, by_name, TOOLS[:1]))
+        reasons = [f"- {a.name}: {_escaped(by_name[a.name, TOOLS[0]].problem)}" for a in too_large]
+        parts.append("\n".join(["## Not tried\n", *reasons]))
     return "\n\n".join([*(part.strip() for part in parts), _origin(command)]) + "\n"
 
 
@@ -91,7 +92,7 @@ def _share(count: int, total: int) -> str:
 
 def _section(members: Sequence[Architecture], by_name: ByName) -> str:
     rows = [_row(a, by_name[a.name, TOOLS[0]], by_name[a.name, TOOLS[1]]) for a in members]
-    failures = _failures(members, by_name, TOOLS)
+    failures = _failures(members, by_name)
     return table(HEADER, rows) + (f"\n\n{failures}" if failures else "")
 
 
@@ -107,8 +108,8 @@ def _row(architecture: Architecture, ours: Result, theirs: Result) -> list[str]:
     ]
 
 
-def _failures(members: Sequence[Architecture], by_name: ByName, tools: Sequence[Tool]) -> str:
-    failed = [by_name[a.name, tool] for a in members for tool in tools]
+def _failures(members: Sequence[Architecture], by_name: ByName) -> str:
+    failed = [by_name[a.name, tool] for a in members for tool in TOOLS]
     return "\n".join(
         f"- {r.name.partition('/')[2]}, {r.tool}, {r.stage}: {_escaped(r.problem)}"
         for r in failed

@@ -1,7 +1,6 @@
 """Small ONNX graphs as text, what couples in them, and whether that is true."""
 
 from collections.abc import Mapping, Sequence
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -16,29 +15,32 @@ from secateur.graph.relations import Axis, Map, Product, Same
 from secateur.graph.values import Values, look
 
 Array = NDArray[np.generic]
+COMPARISONS = {"Equal", "Greater", "Less", "Not"}  # what they answer cannot be filled with a number
 Groups = dict[str, dict[Axis, list[list[int]]]]
 
 
-def graph_of(body: str, **given: tuple[int, ...] | Array) -> onnx_ir.Model:
+def graph_of(body: str, /, **given: tuple[int, ...] | Array) -> onnx_ir.Model:
     """A graph with the inputs x, x2, ... and the outputs y, y2, ...; what else is given are its weights.
 
     Args:
         body: nodes, as `onnx.parser` reads them.
-        given: arrays, or shapes of arrays of random numbers.
+        given: arrays, or shapes of arrays of random numbers; a name has "__" for ".".
     """
     random = np.random.default_rng(0)
     arrays = {
         name: what if isinstance(what, np.ndarray) else random.uniform(0.2, 1, what).astype(np.float32)
         for name, what in given.items()
     }
-    made = [word for line in body.splitlines() for word in line.partition("=")[0].replace(",", " ").split()]
+    made = _made(body)
     graph = onnx.parser.parse_graph(f"g () => () {{ {body} }}")
     for name, array in arrays.items():
         if name.startswith("x"):
             kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
             graph.input.append(onnx.helper.make_tensor_value_info(name, kind, array.shape))
         else:
-            graph.initializer.append(onnx.numpy_helper.from_array(array, name))
+            graph.initializer.append(onnx.numpy_helper.from_array(array, name.replace("__", ".")))
+    for node in graph.node:
+        node.input[:] = [name.replace("__", ".") for name in node.input]
     graph.output.extend(onnx.ValueInfoProto(name=name) for name in made if name.startswith("y"))
     opsets = [onnx.helper.make_opsetid("", 23), onnx.helper.make_opsetid("foreign", 1)]
     return onnx_ir.from_proto(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=10))
@@ -54,7 +56,9 @@ def example_for(**given: tuple[int, ...] | Array) -> list[Array]:
     ]
 
 
-def coupled(body: str, parameters: Sequence[str] | None = None, **given: tuple[int, ...] | Array) -> Coupling:
+def coupled(
+    body: str, parameters: Sequence[str] | None = None, /, **given: tuple[int, ...] | Array
+) -> Coupling:
     """What couples, after a check that what a unit holds touches nothing that stays."""
     graph = graph_of(body, **given)
     inputs = example_for(**given)
@@ -64,14 +68,14 @@ def coupled(body: str, parameters: Sequence[str] | None = None, **given: tuple[i
     return coupling
 
 
-def groups(body: str, parameters: Sequence[str] | None = None, **given: tuple[int, ...] | Array) -> Groups:
+def groups(body: str, parameters: Sequence[str] | None = None, /, **given: tuple[int, ...] | Array) -> Groups:
     """Group -> axis of a weight -> the positions of each unit."""
     return told(coupled(body, parameters, **given))
 
 
 def facts_of(node: str, shapes: Mapping[str, tuple[int, ...]]) -> set[tuple[Any, ...]]:
     """What one node says of values of these shapes, without running it; products by the factors' sizes."""
-    given = {name: shape for name, shape in shapes.items() if not name.startswith("y")}
+    given = {name: shape for name, shape in shapes.items() if name not in _made(node)}
     found = facts(graph_of(node, **given), Values(shapes, {}), list(given))
     said: set[tuple[Any, ...]] = set()
     for r in found.relations:
@@ -104,8 +108,8 @@ def assert_nothing_else_changes(
 ) -> None:
     """Every other unit of each group is masked; then whatever its positions hold on the way, outputs agree.
 
-    Weights are zero there, as a mask makes them; in every value that is computed from the inputs a number takes
-    the place of what stands there. A cut leaves these positions out, which is one more thing to put there.
+    Weights are zero there, as a mask makes them; in every value that is computed from the inputs a number
+    takes the place of what stands there. What may hold any number may as well not be there.
     """
     gone = _gone(coupling)
     masked = onnx_ir.to_proto(graph)
@@ -121,6 +125,11 @@ def assert_nothing_else_changes(
     _fill(filled.graph, values, gone, {value.name or "" for value in graph.graph.inputs})
     for one, other in zip(_run(masked, inputs), _run(filled, inputs), strict=True):
         assert np.allclose(one, other, rtol=1e-5, atol=1e-6, equal_nan=False), "a unit touches what stays"
+
+
+def _made(body: str) -> list[str]:
+    """Names of what the nodes answer, in order."""
+    return [word for line in body.splitlines() for word in line.partition("=")[0].replace(",", " ").split()]
 
 
 def _gone(coupling: Coupling) -> dict[Axis, NDArray[np.bool_]]:
@@ -152,17 +161,17 @@ def _fill(
 ) -> None:
     """Put a number of its own into each value that is computed from the inputs, where units go."""
     outputs = {value.name for value in graph.output}
-    numbers = count()
+    random = np.random.default_rng(2)
     for node in list(graph.node):
         if not of_data & set(node.input):
             continue
         of_data |= set(node.output)
         for i, name in enumerate(node.output):
             where = _where(name, values.shapes.get(name, ()), gone)
-            if where is None or name in outputs:
+            if where is None or name in outputs or node.op_type in COMPARISONS:
                 continue
             node.output[i] = f"{name}.before"
-            number = np.array(0.1 + 0.37 * next(numbers) % 1, np.float32)
+            number = random.uniform(0.1, 1, where.shape).astype(np.float32)
             graph.initializer.append(onnx.numpy_helper.from_array(where.copy(), f"{name}.where"))
             graph.initializer.append(onnx.numpy_helper.from_array(number, f"{name}.number"))
             like = onnx.helper.make_node("CastLike", [f"{name}.number", f"{name}.before"], [f"{name}.cast"])

@@ -78,10 +78,29 @@ def test_a_choice_makes_others_follow_or_known_ones_stay() -> None:
 def test_candidates_are_attributes_that_the_code_reads() -> None:
     network = model()
     tried = list(candidates(network, near(network), ["", "layer", "layer.attention"]))
-    names = [name for (_, name), _ in tried]
-    assert names == ["num_heads", "h", "width", "splits", "config.heads"]
-    assert dict(tried)[SelfAttention, "num_heads"] == -1
+    names = ["num_heads", "h", "width", "splits", "config.heads"]
+    both = [which for name in names for which in ((name, -1), (name, 0))]
+    assert [(name, which) for (kind, name), which in tried if kind is SelfAttention][:10] == both
+    assert [(name, which) for (path, name), which in tried if path == "layer.attention"][:10] == both
+    assert tried.index(((SelfAttention, "config.heads"), 0)) < tried.index(
+        (("layer.attention", "num_heads"), -1)
+    )
     assert not reads(SelfAttention, "unused")
+
+
+def test_one_module_may_differ_from_the_others_of_its_class() -> None:
+    network = model()
+    choice: dict[Option, int] = {(SelfAttention, "h"): 0, ("layer.attention", "h"): -1}
+    assert list(changes(network, near(network), choice)) == [Change("layer.attention", "num_heads", 2)]
+
+
+def test_small_multiples_and_parts_of_a_width_come_after_it() -> None:
+    """Of 16 channels 6 stay: of both halves together 12 of 32, of one quarter 1.5, which is none."""
+    sizes = Sizes(widths={16: {6: 0}, 32: {20: 1}})
+    assert new_values("width", 32, sizes) == [20, 12]
+    assert new_values("width", 8, sizes) == [3, 5]
+    assert new_values("width", 4, sizes) == []
+    assert new_values("width", 512, sizes) == []
 
 
 def test_key_and_value_heads_take_their_query_heads_along() -> None:

@@ -1,7 +1,7 @@
 """Which attributes does the emitted network have, and what is each of its tensors filled with?
 
-Attributes keep the names that the parameters have in PyTorch, so that the emitted network has the state_dict of
-the one that was traced, as far as Python's grammar and plain layers allow.
+Attributes keep the names that the parameters have in PyTorch, so that the emitted network has the state_dict
+of the one that was traced, as far as Python's grammar and plain layers allow.
 """
 
 from collections.abc import Iterator, Mapping

@@ -2,9 +2,9 @@
 
 import importlib.util
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -22,11 +22,36 @@ TYPES = {"tensor(float)": "float32", "tensor(double)": "float64"}
 OURS = "This is an error of secateur: please report it with the file, which itself runs in ONNX Runtime."
 
 
-def check(model: bytes, source: str, weights: bytes) -> float:
-    """Run both on random inputs, on one and on three of them where the batch is free.
+class Trial(NamedTuple):
+    """Random inputs, and what ONNX Runtime answers to them."""
+
+    inputs: list[Array]
+    outputs: list[Array]
+
+
+def trials(model: bytes) -> list[Trial]:
+    """Run an ONNX model on random inputs, on one and on three of them where the batch is free.
+
+    Raises:
+        ArtifactError: ONNX Runtime cannot open it.
+        ExportError: ONNX Runtime cannot run it on random inputs.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # errors are raised; their log says nothing more
+    options.intra_op_num_threads = 1
+    try:
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's exceptions have no public base
+        raise ArtifactError(f"ONNX Runtime cannot open the model: {error}.") from error
+    free = any(value.shape and not isinstance(value.shape[0], int) for value in session.get_inputs())
+    return [_trial(session, batch) for batch in (BATCHES if free else BATCHES[:1])]
+
+
+def check(tried: Sequence[Trial], source: str, weights: bytes) -> float:
+    """Import the emitted module and run it on the same inputs.
 
     Args:
-        model: the ONNX model.
+        tried: on the model.
         source: of the module.
         weights: its safetensors file.
 
@@ -36,11 +61,8 @@ def check(model: bytes, source: str, weights: bytes) -> float:
     Raises:
         ExportError: the module does not run, or answers something else.
     """
-    worst = 0.0
     network = _loaded(source, weights)
-    for inputs, expected in _trials(model):
-        worst = max(worst, _difference(expected, _answers(network, inputs)))
-    return worst
+    return max(_difference(trial.outputs, _answers(network, trial.inputs)) for trial in tried)
 
 
 def _loaded(source: str, weights: bytes) -> Any:
@@ -69,35 +91,20 @@ def _answers(network: Any, inputs: list[Array]) -> list[Array]:
     return [answer.numpy() for answer in answers]
 
 
-def _trials(model: bytes) -> Iterator[tuple[list[Array], list[Array]]]:
-    """Random inputs, and what ONNX Runtime answers to them."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # errors are raised; their log says nothing more
-    options.intra_op_num_threads = 1
-    try:
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's exceptions have no public base
-        raise ArtifactError(f"ONNX Runtime cannot open the model: {error}.") from error
-    values = session.get_inputs()
-    free = any(value.shape and not isinstance(value.shape[0], int) for value in values)
-    for batch in BATCHES if free else BATCHES[:1]:
-        yield _trial(session, batch)
-
-
-def _trial(session: Any, batch: int) -> tuple[list[Array], list[Array]]:
+def _trial(session: Any, batch: int) -> Trial:
     failed: Exception | None = None
     for other in OTHERS:
         random = np.random.default_rng(batch)
         inputs = [_random(value, batch, other, random) for value in session.get_inputs()]
         names = [value.name for value in session.get_inputs()]
         try:
-            return inputs, session.run(None, dict(zip(names, inputs, strict=True)))
+            return Trial(inputs, session.run(None, dict(zip(names, inputs, strict=True))))
         except Exception as error:  # ONNX Runtime's exceptions have no public base
             failed = error
     shapes = ", ".join(str(array.shape) for array in inputs)
     raise ExportError(
         f"ONNX Runtime cannot run the model on random inputs of shape {shapes}, so what would be written "
-        f"cannot be checked: {failed}. Fix the sizes of its inputs that are free, but for the batch, and try again."
+        f"cannot be checked: {failed}. Fix the sizes of its inputs that are free, but for the batch."
     ) from failed
 
 
@@ -136,8 +143,8 @@ def _difference(expected: list[Array], answers: list[Array]) -> float:
 
 def _broken(what: str, error: Exception) -> ExportError:
     return ExportError(
-        f"The PyTorch module that was written for this network {what}: {type(error).__name__}: {error}. Nothing "
-        f"was saved. {OURS}"
+        f"The PyTorch module that was written for this network {what}: {type(error).__name__}: {error}. "
+        f"Nothing was saved. {OURS}"
     )
 
 

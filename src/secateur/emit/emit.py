@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from safetensors.numpy import save
 
-from secateur.emit.check import check
-from secateur.emit.read import read
+from secateur.emit.check import check, trials
+from secateur.emit.read import load, simplify
 from secateur.emit.source import write_source
 from secateur.errors import OutputError
 from secateur.files import write_atomically
@@ -36,8 +36,8 @@ def emit_python(
     """Write the network in a `.sct` or `.onnx` file as `model.py` and `model.safetensors`.
 
     `model.py` has a class `Network` of plain layers, whose parameters are called as in PyTorch's graph, and
-    `load()`; it imports torch and safetensors and nothing else. Before anything is written, it is run beside the
-    file on random inputs.
+    `load()`; it imports torch and safetensors and nothing else. Before anything is written, it is run beside
+    the file on random inputs.
 
     Raises:
         ArtifactError: the file cannot be read.
@@ -46,10 +46,11 @@ def emit_python(
     """
     out = Path(folder)
     _refuse_existing(out, overwrite)
-    found = read(Path(source))
-    code, state = write_source(found.graph, found.origins)
+    model = load(Path(source))
+    tried = trials(model.SerializeToString())
+    code, state = write_source(*simplify(model))
     weights = save({name: np.ascontiguousarray(array).reshape(array.shape) for name, array in state.items()})
-    difference = check(found.model, code, weights)
+    difference = check(tried, code, weights)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

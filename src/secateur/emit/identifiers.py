@@ -36,7 +36,7 @@ def after_dot(name: str) -> bool:
 
 
 def unnamed(name: str) -> str:
-    """An attribute for a layer without a name, of what an exporter called its weight: conv_12 of `onnx::Conv_12`."""
+    """An attribute for a layer without a name, of its weight's name: conv_12 of `onnx::Conv_12`."""
     return attribute(re.split("::|/", name)[-1].lower())
 
 

@@ -35,9 +35,11 @@ def _lines(before: str, expression: Expr, after: str, words: Words, indent: int)
     last = expression.pieces[-1]
     if len(whole) <= WIDTH:
         return [whole]
-    if not isinstance(last, Brackets) or not last.items or len(_operands(expression)) > 2:
+    if not isinstance(last, Brackets) or not last.items or len(_operands(expression)) > (2 if before else 1):
         return _in_parentheses(before, expression, after, words, indent)
     head = before + "".join(_flat(piece, words) for piece in expression.pieces[:-1])
+    if before and len(pad + head) >= WIDTH:
+        return _in_parentheses(before, expression, after, words, indent)
     return [
         f"{pad}{head}{last.opening}",
         *_between(last, words, indent + 4),

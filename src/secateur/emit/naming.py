@@ -1,7 +1,7 @@
 """What are the variables of `forward` called?
 
-A name is free again after its last reader, so that what flows through the network is `x` from start to end, and
-what waits beside it is `y` or `z`.
+A name is free again after its last reader, so that what flows through the network is `x` from start to end,
+and what waits beside it is `y` or `z`.
 """
 
 from collections.abc import Iterator, Sequence

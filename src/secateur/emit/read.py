@@ -15,47 +15,24 @@ from secateur.errors import ArtifactError, ExportError
 from secateur.graph.plain import plain
 
 
-class Read(NamedTuple):
-    """What a file holds.
+class Graph(NamedTuple):
+    """What is left of a model.
 
     Attributes:
-        model: the ONNX model as it is in the file, serialized.
-        graph: what is left of it, with operators that ONNX does not have.
+        model: with operators that ONNX does not have.
         origins: name of a value -> the name of the node in the file that computes it.
     """
 
-    model: bytes
-    graph: onnx_ir.Model
+    model: onnx_ir.Model
     origins: Mapping[str, str]
 
 
-def read(path: Path) -> Read:
+def load(path: Path) -> onnx.ModelProto:
     """Read a `.sct` or `.onnx` file.
 
     Raises:
         ArtifactError: the file is not there, or cannot be read.
-        ExportError: the graph branches or loops, or contradicts itself.
     """
-    model = _load(path)
-    origins = {name: node.name for node in model.graph.node for name in node.output}
-    for node in model.graph.node:
-        if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
-            raise ExportError(
-                f"The operator {node.op_type} (node {node.name!r}, which computes {[*node.output]}) branches "
-                "or loops, which emit-python does not write. Export the network without control flow that "
-                f"depends on data, or run {path.name} itself."
-            )
-    try:
-        graph = _plain(model)
-    except Exception as error:  # passes of onnx_ir and onnxscript have exceptions of their own
-        raise ExportError(
-            f"The graph in {path} cannot be simplified: {error}. Expected a valid ONNX model."
-        ) from error
-    join_(graph)
-    return Read(model.SerializeToString(), graph, origins)
-
-
-def _load(path: Path) -> onnx.ModelProto:
     if path.suffix not in (".sct", ".onnx"):
         raise ArtifactError(f"{path}: expected a file that ends in .sct or .onnx.")
     if path.suffix == ".sct":
@@ -64,6 +41,28 @@ def _load(path: Path) -> onnx.ModelProto:
         return onnx.load(path)  # with the weights that lie in files beside it
     except Exception as error:  # protobuf has exceptions of its own
         raise ArtifactError(f"{path} cannot be read: {error}. Expected a valid ONNX model.") from error
+
+
+def simplify(model: onnx.ModelProto) -> Graph:
+    """Compute what can be computed, and join what makes up a layer.
+
+    Raises:
+        ExportError: the graph branches or loops, or contradicts itself.
+    """
+    origins = {name: node.name for node in model.graph.node for name in node.output}
+    for node in model.graph.node:
+        if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
+            raise ExportError(
+                f"The operator {node.op_type} (node {node.name!r}, which computes {[*node.output]}) branches "
+                "or loops, which emit-python does not write. Export the network without control flow that "
+                "depends on data, or run the file itself."
+            )
+    try:
+        graph = _plain(model)
+    except Exception as error:  # passes of onnx_ir and onnxscript have exceptions of their own
+        raise ExportError(f"The graph cannot be simplified: {error}. Expected a valid ONNX model.") from error
+    join_(graph)
+    return Graph(graph, origins)
 
 
 def _plain(model: onnx.ModelProto) -> onnx_ir.Model:

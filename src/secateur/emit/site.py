@@ -135,9 +135,9 @@ class Site:
         output = self.node.outputs[0].name or ""
         name = self.book.origins.get(output) or "without a name"
         raise ExportError(
-            f"The operator {self.node.op_type} (node {name!r}, which computes {output!r}) cannot be written as "
-            f"plain PyTorch: {reason}. emit-python writes networks of plain layers; docs/your-own-network.md lists "
-            "what it knows. Run the .sct or .onnx file itself, or replace the operation in the network."
+            f"The operator {self.node.op_type} (node {name!r}, which computes {output!r}) cannot be written "
+            f"as plain PyTorch: {reason}. emit-python writes networks of plain layers; its documentation "
+            "lists what it knows. Run the file itself, or replace the operation in the network."
         )
 
     def _given(self, index: int) -> onnx_ir.Value:

@@ -57,8 +57,12 @@ def _write_out_shapes_(graph: "onnx_ir.Graph") -> None:
         sizes = list(node.outputs[0].shape or ()) if computed else []
         fixed = [size if isinstance(size, int) else -1 for size in sizes]
         if fixed.count(-1) == 1 and 0 not in fixed:
+            sizes_left = onnx_ir.tensor(np.array(fixed, np.int64))
             shape = onnx_ir.Value(
-                name=f"{node.outputs[0].name}.shape", const_value=onnx_ir.tensor(np.array(fixed, np.int64))
+                name=f"{node.outputs[0].name}.shape",
+                type=onnx_ir.TensorType(sizes_left.dtype),
+                shape=sizes_left.shape,
+                const_value=sizes_left,
             )
             graph.register_initializer(shape)
             node.replace_input_with(1, shape)

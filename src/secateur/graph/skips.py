@@ -43,29 +43,22 @@ class Skip:
 
 
 def skip_of(call: Call) -> Skip | None:
-    """How a block is left out; None where it does more than pass on its first tensor.
+    """How a block is left out; None where it does more than pass on one of its arguments.
 
     What it answers beside that must be an argument as well, or no tensor at all.
     """
-    first, output = _first(call), _parts(call)
-    elements = [_element(value, call.given) for value in output]
+    elements = [_element(value, call.given) for value in _parts(call)]
     known = tuple(element for element in elements if element is not None)
-    if first is None or not known or len(known) < len(elements) or known[0].argument != first:
+    if not known or len(known) < len(elements) or known[0].argument is None:
         return None
     joined = type(call.output) is tuple
     return Skip(known, joined, identity=not joined and list(call.given) == [0])
 
 
 def may_pass(call: Call) -> bool:
-    """Whether a module answers a tensor like its first one, and might be a block."""
-    first, output = _first(call), _parts(call)
-    return first is not None and bool(output) and _alike(output[0], call.given[first])
-
-
-def _first(call: Call) -> Key | None:
-    """Its first tensor of real numbers."""
-    real = (k for k, value in call.given.items() if isinstance(value, Tensor) and value.is_floating_point())
-    return next(real, None)
+    """Whether a module answers a tensor like one that it was given, and might be a block."""
+    first = _parts(call)[:1]
+    return any(_alike(value, argument) for value in first for argument in call.given.values())
 
 
 def _parts(call: Call) -> tuple[Any, ...]:

@@ -69,7 +69,7 @@ class Space:
     def precedence(self, axis: Axis) -> tuple[bool, int]:
         """Of several factors the highest goes."""
         known = self.classes.find(axis)
-        return known in self.separate, self.sizes[known]
+        return self.sizes[known] > 1 and known in self.separate, self.sizes[known]
 
     def free(self, product: Product) -> list[Axis]:
         """The factors that can lose positions."""

@@ -64,7 +64,7 @@ def structure_of(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Struct
         for cost in costs(graph, values)
     )
     coupling = replace(coupling, groups=groups)
-    heads = _heads(coupling, spent, first)
+    heads = heads_of(coupling, spent, first)
     blocks = tuple(_blocks(model, example_inputs, groups, spent))
     return Structure(
         graph,
@@ -87,7 +87,7 @@ def _blocks(
             yield block
 
 
-def _heads(coupling: Coupling, costs: Sequence[Cost], names: Mapping[str, str]) -> dict[str, str]:
+def heads_of(coupling: Coupling, costs: Sequence[Cost], names: Mapping[str, str]) -> dict[str, str]:
     """Products of two activations that are smaller by the heads that go -> the group of these."""
     labels = {(names.get(name, name), axis): label for (name, axis), label in coupling.labels.items()}
     units: dict[str, set[int]] = {}

@@ -54,7 +54,7 @@ def groups_of(
     groups = [k for k, own in members.items() if len(numbers[k]) > 1 and not all(m.buffer for m in own)]
     first = {k: int(numbers[k][0]) for k in groups}
     made = makers(first.values())
-    groups.sort(key=lambda k: made.get(first[k], NOWHERE)[0])
+    groups.sort(key=lambda k: (made.get(first[k], NOWHERE)[0], first[k]))
     names = _unique(_name(members[k], made.get(first[k], NOWHERE)[1]) for k in groups)
     return tuple(
         Group(

@@ -70,6 +70,8 @@ def take_out(
         why not, where the masked network does not call a block, or not just once, or the block answers
         something else than it is given.
     """
+    if not blocks:
+        return None
     dropped = {id(p) for path in blocks for p in every[0].get_submodule(path).parameters()}
     calls = comparison.calls(blocks)
     for path in blocks:
@@ -79,7 +81,7 @@ def take_out(
             return _refused(path, calls.counts[path])
         for model in every:
             _replace(model, path, skip, journal)
-    for optimizer in optimizers if blocks else ():
+    for optimizer in optimizers:
         _forget(optimizer, dropped, journal)
     return None
 

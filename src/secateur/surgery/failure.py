@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from secateur.surgery.foreign import suspects
+from secateur.surgery.foreign import old_widths, suspects
 from secateur.surgery.sizes import Sizes
 
 
@@ -32,12 +32,12 @@ class Failure:
 
     Attributes:
         inside: modules from the outermost to the one that failed; empty where the numbers differ.
-        done: calls of modules that ended before.
+        done: how far it came: calls of modules that ended before, and the lines that failed.
         text: what happened.
     """
 
     inside: list[str]
-    done: int
+    done: tuple[int, ...]
     text: str
     error: Exception | None = None
 
@@ -93,6 +93,16 @@ def line_of(error: BaseException) -> str:
     return found
 
 
+def lines_inside(error: BaseException) -> tuple[int, ...]:
+    """The line that each forward() failed at, the outermost first: a later one is progress."""
+    lines, trace = [], error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_name == "forward":
+            lines.append(trace.tb_lineno)
+        trace = trace.tb_next
+    return tuple(lines)
+
+
 def first_line(error: BaseException) -> str:
     """Of what an error says, without its full stop."""
     lines = str(error).strip().splitlines()
@@ -131,4 +141,5 @@ def _named(model: nn.Module, near: Mapping[str, Sizes], around: Sequence[str]) -
     """`blocks.0.attn.num_heads = 12`, the innermost first."""
     for path in around:
         for name, value, _ in suspects(model.get_submodule(path), near[path]):
-            yield f"{path}.{name} = {value}" if path else f"{name} = {value}"
+            if old_widths(name, value, near[path]):
+                yield f"{path}.{name} = {value}" if path else f"{name} = {value}"

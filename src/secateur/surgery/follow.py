@@ -10,15 +10,15 @@ from typing import Any
 from torch import Tensor, nn
 
 from secateur.surgery.certificate import Certificate, Comparison
-from secateur.surgery.failure import Failure, Refused, explained, first_line, watching
+from secateur.surgery.failure import Failure, Refused, explained, first_line, lines_inside, watching
 from secateur.surgery.foreign import Change, Choice, Option, candidates, changes
 from secateur.surgery.journal import Journal
 from secateur.surgery.modules import changed, channels_of
 from secateur.surgery.removal import Kept
 from secateur.surgery.sizes import Sizes
 
-ATTEMPTS = 24
-"""Forward calls that looking for further attributes may take."""
+ATTEMPTS = 40
+"""Forward calls that looking for an attribute may take, at each place where the code fails."""
 ROUNDING = 0.05
 """A larger difference is not put down to rounding, not even in 16 bits."""
 
@@ -45,15 +45,13 @@ def follow_attributes(
     _apply(every, list(_own_changes(every[0], kept)), journal)
     choice: dict[Option, int] = {}
     result = _attempt(every, near, choice, comparison, journal)
-    left = ATTEMPTS
     while isinstance(result, Failure):
         # Where it runs but answers something else, nothing tells which module it is.
         places = result.inside or list(near)
         untried = dict.fromkeys(candidates(every[0], near, places))
         further = [(option, which) for option, which in untried if choice.get(option) != which]
         better: Certificate | Failure = result
-        for option, which in islice(further, left):
-            left -= 1
+        for option, which in islice(further, ATTEMPTS):
             better = _attempt(every, near, {**choice, option: which}, comparison, journal)
             if isinstance(better, Certificate) or better.done > result.done:
                 choice[option] = which
@@ -88,14 +86,15 @@ def _compared(every: Sequence[nn.Module], comparison: Comparison, journal: Journ
         try:
             certificate = comparison(model)
         except Exception as error:  # the network's own code, which may raise anything
-            return Failure(list(watch.inside), watch.done, first_line(error), error)
+            done = (watch.done, *lines_inside(error))
+            return Failure(list(watch.inside), done, first_line(error), error)
     if comparison.tolerance < certificate.relative < ROUNDING:
         with contextlib.suppress(Exception):  # not every network runs in float64
             certificate = comparison.precisely(model)
     if certificate.relative <= comparison.tolerance:
         return certificate
     text = f"its answers differ by {certificate.relative:.1e} of the largest, more than rounding explains"
-    return Failure([], watch.done, text)
+    return Failure([], (watch.done,), text)
 
 
 def _own_changes(model: nn.Module, kept: Kept) -> Iterator[Change]:

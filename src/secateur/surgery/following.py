@@ -86,7 +86,7 @@ def _search(trials: _Trials, groups: Sequence[Group], kind: Mapping[str, Signatu
     seen: set[Signature] = set()
     rest = sorted(groups, key=lambda group: list(kind.values()).index(kind[group.name]))
     while rest and (reason := trials.reason(rest)):
-        guilty = rest if reason == OVER else [_last_of_shortest(trials, rest)]
+        guilty, reason = (rest, OVER) if reason == OVER else _last_of_shortest(trials, rest, reason)
         again = {kind[group.name] for group in guilty} & seen
         seen |= {kind[group.name] for group in guilty}
         names = {g.name for g in guilty} | {g.name for g in rest if kind[g.name] in again}
@@ -95,16 +95,16 @@ def _search(trials: _Trials, groups: Sequence[Group], kind: Mapping[str, Signatu
     return reasons
 
 
-def _last_of_shortest(trials: _Trials, groups: Sequence[Group]) -> Group:
-    """The last group of the shortest beginning that the network does not follow."""
+def _last_of_shortest(trials: _Trials, groups: Sequence[Group], reason: str) -> tuple[Sequence[Group], str]:
+    """The last group of the shortest beginning that the network does not follow, and why not."""
     follows, fails = 0, len(groups)
     while fails - follows > 1:
         middle = (follows + fails) // 2
-        if trials.reason(groups[:middle]):
-            fails = middle
+        if found := trials.reason(groups[:middle]):
+            fails, reason = middle, found
         else:
             follows = middle
-    return groups[fails - 1]
+    return groups[fails - 1 : fails], reason
 
 
 def _half(group: Group, number: int) -> Tensor:
@@ -141,8 +141,11 @@ def _signature(model: nn.Module, group: Group) -> Signature:
     places = set()
     for member in group.members:
         path, _, name = member.tensor.rpartition(".")
-        holders = (path, path.rpartition(".")[0])
-        places.add((*(type(model.get_submodule(p)) for p in holders), name, member.axis))
+        holders = []
+        for _ in range(4):  # a layer in a wrapper in an attention in a block
+            holders.append(type(model.get_submodule(path)))
+            path = path.rpartition(".")[0]
+        places.add((*holders, name, member.axis))
     return (group.kind, frozenset(places))
 
 

@@ -28,10 +28,12 @@ HEADS = {
 """Attributes that count attention heads."""
 INNER = {"all_head_size", "attention_dim", "attn_dim", "inner_dim", "proj_dim", "qkv_dim", "split_size"}
 """Attributes that say how wide all heads are together."""
+PARTS = 8
+"""How many times an attribute may be wider or narrower than a tensor that it has to do with."""
 
 
-Option = tuple[type[nn.Module], str]
-"""A class and the name of an attribute, which means the same in all modules of that class."""
+Option = tuple[type[nn.Module] | str, str]
+"""A class, or one module, and an attribute: it mostly means the same in all modules of a class."""
 Choice = Mapping[Option, int]
 """Which of several new values an attribute gets; -1: it keeps the old one."""
 
@@ -51,7 +53,8 @@ def changes(model: nn.Module, near: Mapping[str, Sizes], choice: Choice) -> Iter
         module = model.get_submodule(path)
         for name, value in numbers(module):
             options = new_values(name, value, sizes)
-            wanted = choice.get((type(module), name), 0 if _known(module, name, value, sizes) else -1)
+            usual = choice.get((type(module), name), 0 if _known(module, name, value, sizes) else -1)
+            wanted = choice.get((path, name), usual)
             if 0 <= wanted < len(options):
                 yield Change(path, name, options[wanted])
 
@@ -72,8 +75,14 @@ def _number(value: Any) -> bool:
 
 def new_values(name: str, value: Any, sizes: Sizes) -> list[Any]:
     """What an attribute could become, the most likely first; nothing where it is no width."""
+    likely = old_widths(name, value, sizes)
+    return [*likely, *(new for new in _related(value, sizes) if new not in likely)]
+
+
+def old_widths(name: str, value: Any, sizes: Sizes) -> list[Any]:
+    """What an attribute becomes that has an old width as its value, the nearest width first."""
     if isinstance(value, (list, tuple)):
-        every = [new_values("", each, sizes) for each in value]
+        every = [old_widths("", each, sizes) for each in value]
         if not any(every):
             return []
         return [type(value)(new[0] if new else old for old, new in zip(value, every, strict=True))]
@@ -91,12 +100,23 @@ def new_values(name: str, value: Any, sizes: Sizes) -> list[Any]:
     return [new for new in sorted(found, key=lambda new: found[new]) if new != value]
 
 
+def _related(value: Any, sizes: Sizes) -> list[int]:
+    """The same for a small multiple or part of an old width: both halves, or one of queries, keys, values."""
+    found: dict[int, int] = {}
+    for old, options in sizes.widths.items() if isinstance(value, int) else ():
+        times, rest = divmod(max(old, value), min(old, value))
+        for new, distance in options.items():
+            if 1 < times <= PARTS and rest == 0 and value * new % old == 0:
+                found.setdefault(value * new // old, distance)
+    return sorted(found, key=lambda new: found[new])
+
+
 def _known(module: nn.Module, name: str, value: Any, sizes: Sizes) -> bool:
     """Whether an attribute follows without being tried."""
     if isinstance(module, tuple(FOLLOW)) or "." in name:
         return False
     if name in HEADS or name in INNER:
-        return True
+        return bool(old_widths(name, value, sizes))
     own = sizes.widths.get(value, {}) if isinstance(value, int) else {}
     return list(own.values()) == [0] and value not in sizes.whole
 
@@ -106,14 +126,17 @@ def candidates(
 ) -> Iterator[tuple[Option, int]]:
     """What else could be tried where a forward call failed, the innermost module first.
 
-    Only attributes that the code reads outside of `__init__`.
+    Only attributes that the code reads outside of `__init__`; those that have an old width come before those
+    that have a multiple or a part of one, and all modules of a class before a single one.
     """
-    for path in reversed(inside):
-        module = model.get_submodule(path)
-        sizes = near.get(path)
-        for name, value, options in suspects(module, sizes) if sizes else ():
-            default = 0 if sizes and _known(module, name, value, sizes) else -1
-            yield from (((type(module), name), i) for i in range(-1, len(options)) if i != default)
+    for likely in (True, False):
+        for alone in (False, True):
+            for path in reversed(inside):
+                module, sizes = model.get_submodule(path), near.get(path, Sizes())
+                for name, value, options in suspects(module, sizes):
+                    first = len(old_widths(name, value, sizes))
+                    tried = range(-1, first) if likely else range(first, len(options))
+                    yield from (((path if alone else type(module), name), i) for i in tried)
 
 
 def suspects(module: nn.Module, sizes: Sizes) -> Iterator[tuple[str, Any, list[Any]]]:

@@ -1,5 +1,5 @@
 import pytest
-from coupled_graphs import coupled, facts_of, groups, reasons
+from coupled_graphs import coupled, facts_of, groups, reasons, told
 
 ONE_BY_ONE = [[0], [1], [2], [3]]
 
@@ -75,11 +75,10 @@ def test_many_groups_go_whole() -> None:
         b=(24, 2, 1, 1),
         c=(2, 24, 1, 1),
     )
-    (group,) = coupling.groups
-    assert group.units == 8
-    positions = {(m.tensor, m.axis): m.positions for m in group.members}
-    assert positions["a", 0][1].tolist() == [2, 3]
-    assert positions["b", 0][1].tolist() == positions["c", 1][1].tolist() == [3, 4, 5]
+    (group,) = told(coupling).values()
+    assert [len(positions) for positions in group.values()] == [8, 8, 8]
+    assert group["a", 0][1] == [2, 3]
+    assert group["b", 0][1] == group["c", 1][1] == [3, 4, 5]
     assert reasons(coupling)["b", 1] == "Conv (g) loses whole groups, of which there are 8"
 
 

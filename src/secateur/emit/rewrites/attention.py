@@ -102,7 +102,7 @@ def _alike(q: Value, k: Value, v: Value | None) -> bool:
 
 
 def _agree(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
-    """Whether shapes are the same where both are known: which free sizes are equal, a graph does not always say."""
+    """Whether shapes are the same where both are known; of free sizes a graph does not always say it."""
     pairs = zip(one, other, strict=False)
     return len(one) == len(other) and all(
         a == b for a, b in pairs if isinstance(a, int) and isinstance(b, int)

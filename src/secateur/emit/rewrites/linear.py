@@ -1,7 +1,7 @@
 """Which products and sums are a Linear layer?
 
-PyTorch's exporter writes one as Gemm on a matrix, and as Transpose, MatMul and Add on anything else. Older ones
-store the weight the other way round, under a name of their own.
+PyTorch's exporter writes one as Gemm on a matrix, and as Transpose, MatMul and Add on anything else. Older
+ones store the weight the other way round, under a name of their own.
 """
 
 import onnx_ir

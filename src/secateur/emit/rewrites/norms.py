@@ -8,7 +8,7 @@ SHAPING = ("Unsqueeze", "Reshape")
 
 
 def join_group_norm_(node: onnx_ir.Node) -> bool:
-    """Reshape to (batch, groups, -1), InstanceNormalization, and back; then each channel's factor and offset."""
+    """Reshape to (batch, groups, -1), InstanceNormalization, and back; then a factor and an offset."""
     if node.op_type != "InstanceNormalization":
         return False
     grouped, back = made_by(node.inputs[0], "Reshape"), read_by(node.outputs[0], "Reshape")

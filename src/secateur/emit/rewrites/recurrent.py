@@ -1,7 +1,7 @@
 """Which nodes are a GRU, an LSTM or an RNN as PyTorch has them: of several layers, with the batch first?
 
-PyTorch's exporter writes each layer by itself on (steps, batch, features), and turns its outputs, which ONNX has
-as (steps, directions, batch, features).
+PyTorch's exporter writes each layer by itself on (steps, batch, features), and turns its outputs, which ONNX
+has as (steps, directions, batch, features).
 """
 
 import re

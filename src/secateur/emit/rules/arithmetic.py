@@ -2,7 +2,7 @@
 
 import onnx_ir
 
-from secateur.emit.expressions import NEGATION, Expr, call, infix, method, within
+from secateur.emit.expressions import NEGATION, Expr, call, heavy, infix, method, within
 from secateur.emit.site import Site
 
 FUNCTIONS = {
@@ -113,9 +113,10 @@ def cast(site: Site) -> Expr:
     return method(site.tensor(0), CASTS[to])
 
 
-def cast_like(site: Site) -> Expr:
-    """To the type of another value."""
-    return method(site.tensor(0), "type_as", site.tensor(1))
+def einsum(site: Site) -> Expr:
+    """A sum of products, by the letters of its axes."""
+    equation = site.node.attributes.get_string("equation", "")
+    return heavy(call("torch.einsum", equation, *[site.tensor(i) for i in range(len(site.node.inputs))]))
 
 
 def same(site: Site) -> Expr:
@@ -134,5 +135,5 @@ RULES = {
     "Pow": power,
     "Where": where,
     "Cast": cast,
-    "CastLike": cast_like,
+    "Einsum": einsum,
 }

@@ -1,7 +1,7 @@
 """How are layers with weights written?
 
-As a module of the network where the weight is called like one's (`name.weight`) and nothing else is there; else
-as a function on tensors, for instance for tied weights and for weights that are computed.
+As a module of the network where the weight is called like one's (`name.weight`) and nothing else is there;
+else as a function on tensors, for instance for tied weights and for weights that are computed.
 """
 
 from collections.abc import Mapping

@@ -4,10 +4,6 @@ from collections.abc import Iterator
 
 from secateur.graph.relations import Operator, Product, Relation, Rule, Same
 
-MANY_GROUPS = 8
-"""From here on a grouped convolution loses whole groups; with fewer, each group loses equally many."""
-
-
 def conv(op: Operator) -> Iterator[Relation]:
     """X (N, C, ...) * W (O, C / groups, ...) + B (O) -> Y (N, O, ...)."""
     yield from _channels(op, out_axis=0, in_axis=1)
@@ -34,7 +30,11 @@ def _channels(op: Operator, out_axis: int, in_axis: int, bias: int = 2) -> Itera
 
 
 def _grouped(op: Operator, groups: int, out_axis: int, in_axis: int) -> Iterator[Relation]:
-    """Channels are (groups, channels of a group); either factor can lose positions, not both."""
+    """Channels are (groups, channels of a group); either factor can lose positions, not both.
+
+    Whole groups go where there are many, and equally many channels of each where groups are wide: whichever
+    leaves the finer choice.
+    """
     x, w, y = op.input(0), op.input(1), op.outputs[0]
     inside, outside = op.shape(x)[1] // groups, op.shape(y)[1] // groups
     group = op.factor("groups", groups)
@@ -44,7 +44,7 @@ def _grouped(op: Operator, groups: int, out_axis: int, in_axis: int) -> Iterator
     # Axis 0 of the weight runs over all groups, axis 1 within one, on whichever side that is.
     yield Same((w, 0), (y if out_axis == 0 else x, 1))
     yield Same((w, 1), reads if in_axis == 1 else makes)
-    whole = groups >= min(MANY_GROUPS, inside)
+    whole = min(inside, outside) == 1 or groups >= max(inside, outside)
     does = f"loses whole groups, of which there are {groups}" if whole else f"keeps its {groups} groups"
     for name in (reads[0], makes[0]) if whole else (group[0],):
         yield from op.fix(name, [0], does)

@@ -20,9 +20,15 @@ def first_input(op: Operator) -> Iterator[Relation]:
     yield from op.all_same(op.input(0), op.outputs[0])
 
 
+def cast_like(op: Operator) -> Iterator[Relation]:
+    """Only the type of the second input is read."""
+    yield from op.all_same(op.input(0), op.outputs[0])
+    yield from op.all_same(op.input(1), op.input(1))
+
+
 # fmt: off
 UNARY = (
-    "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "BitwiseNot", "Cast", "CastLike", "Ceil",
+    "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "BitwiseNot", "Cast", "Ceil",
     "Celu", "Clip", "Cos", "Cosh", "Dropout", "Elu", "Erf", "Exp", "Floor", "Gelu", "HardSigmoid",
     "HardSwish", "Identity", "IsInf", "IsNaN", "LeakyRelu", "Log", "Mish", "Neg", "Not", "Reciprocal",
     "Relu", "Round", "Selu", "Shrink", "Sigmoid", "Sign", "Sin", "Sinh", "Softplus", "Softsign", "Sqrt",
@@ -35,4 +41,8 @@ BINARY = (
 )
 # fmt: on
 
-ELEMENTWISE: dict[str, Rule] = {**dict.fromkeys(UNARY, first_input), **dict.fromkeys(BINARY, elementwise)}
+ELEMENTWISE: dict[str, Rule] = {
+    **dict.fromkeys(UNARY, first_input),
+    **dict.fromkeys(BINARY, elementwise),
+    "CastLike": cast_like,
+}

@@ -77,13 +77,17 @@ def transpose(op: Operator) -> Iterator[Relation]:
 
 
 def expand(op: Operator) -> Iterator[Relation]:
-    """Axes of size 1 are repeated; how often is a constant of the network."""
+    """Axes of size 1 are repeated; how often is a constant of the network.
+
+    Where what is repeated is a constant itself, such as the zeros that a recurrent layer starts from, its
+    positions are alike, and fewer of them will do.
+    """
     x, y = op.input(0), op.outputs[0]
     shift = len(op.shape(y)) - len(op.shape(x))
     for i, size in enumerate(op.shape(y)):
         if i >= shift and op.shape(x)[i - shift] == size:
             yield from op.same((x, i - shift), (y, i))
-        else:
+        elif x not in op.constant:
             yield from op.fix(y, [i], f"repeats {size} times")
 
 

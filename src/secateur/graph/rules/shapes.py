@@ -34,10 +34,10 @@ def uneven(array: NDArray[np.generic]) -> list[int]:
     ]
 
 
-OPEN: dict[str, Rule] = dict.fromkeys(("ConstantOfShape", "Shape", "Size"), nothing)
-"""Their silence about an axis means that it may change."""
 SHAPES: dict[str, Rule] = {
-    **OPEN,
     "Constant": constant,
+    **dict.fromkeys(("ConstantOfShape", "Shape", "Size"), nothing),
     **dict.fromkeys(("EyeLike", "Range"), counting),
 }
+OPEN = frozenset({"Constant", "ConstantOfShape", "Shape", "Size"})
+"""Their silence about an axis means that it may change; that of others, that it is not understood."""

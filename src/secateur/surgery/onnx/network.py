@@ -9,7 +9,7 @@ from secateur.core.protocols import CoupledPattern
 from secateur.errors import RecipeError, SurgeryError
 from secateur.graph.cost import costs
 from secateur.graph.coupling import couple
-from secateur.graph.structure import Structure, _heads
+from secateur.graph.structure import Structure, heads_of
 from secateur.graph.values import Values, look
 from secateur.masking import find_masks
 from secateur.recipe import Recipe
@@ -52,7 +52,7 @@ def structure_of_graph(graph: onnx_ir.Model, inputs: Arrays) -> Structure:
     buffers = set(graph.graph.initializers) - weight_names(graph)
     coupling = couple(graph, values, buffers=buffers)
     spent = tuple(costs(graph, values))
-    return Structure(graph, values, coupling, spent, _heads(coupling, spent, {}))
+    return Structure(graph, values, coupling, spent, heads_of(coupling, spent, {}))
 
 
 def cut_onnx(
