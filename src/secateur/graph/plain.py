@@ -61,7 +61,7 @@ def _write_out_shapes_(graph: "onnx_ir.Graph") -> None:
             shape = onnx_ir.Value(
                 name=f"{node.outputs[0].name}.shape",
                 type=onnx_ir.TensorType(sizes_left.dtype),
-                shape=sizes_left.shape,
+                shape=onnx_ir.Shape([len(fixed)]),
                 const_value=sizes_left,
             )
             graph.register_initializer(shape)
