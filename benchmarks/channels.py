@@ -1,21 +1,27 @@
 """Does a network keep its accuracy with 2.1 times fewer multiply-adds, and is that ahead of torch-pruning?
 
-ResNet-20 and ResNet-56 on CIFAR-10 lose whole channels: by secateur, by torch-pruning's group-norm pruner, by
-chance. They and the dense network train on alike: optimizer steps, learning rates, batches, augmentation, teacher.
+ResNet-20 and ResNet-56 on CIFAR-10 lose whole channels: by secateur, by torch-pruning's group-norm pruner,
+by chance. They and the dense network train on alike: optimizer steps, learning rates, batches, augmentation,
+teacher.
 """
 
-from collections.abc import Callable
 from functools import partial
 
-from benchmarks.channels_rival import fixed_streams, torch_pruned
-from benchmarks.channels_table import Row, text
-from benchmarks.channels_task import TIMES_FEWER, Subject, recipe, resnet56
-from benchmarks.cifar10_task import Cifar10
+from benchmarks.channels_rival import torch_pruned
+from benchmarks.channels_table import CONTROL, Row, text
+from benchmarks.channels_task import (
+    TIMES_FEWER,
+    Subject,
+    dense,
+    quick_teacher,
+    recipe,
+    resnet20,
+    resnet56,
+    unpruned,
+)
 from benchmarks.common import Options, Sheet, options, train
-from torch import nn
 
 from secateur import Recipe, stages
-from secateur.core.task import Task
 from secateur.recovery.judge import evaluated
 from secateur.stages import Stage
 from secateur.trimming import structure_for
@@ -23,17 +29,16 @@ from secateur.trimming import structure_for
 
 def compared(subject: Subject, asked: Recipe, seed: int) -> dict[str, Stage]:
     """What is trained, by the words of the table."""
-    task: Task = subject.task
+    task = subject.task
     structure = structure_for(task, asked)
+    image = task.example_inputs[0]
 
     def rival(name: str, everywhere: bool) -> Stage:
-        start: Callable[[], nn.Module] = partial(
-            torch_pruned, task.model, task.example_inputs[0], TIMES_FEWER, subject.told, everywhere
-        )
-        return Stage(name, asked, start)
+        start = partial(torch_pruned, task.model, image, TIMES_FEWER, subject.told, everywhere)
+        return Stage(name, unpruned(asked), start)
 
     return {
-        "dense, trained on": stages.dense_control(task, asked),
+        CONTROL: dense(task, asked),
         "secateur": stages.pruned(task, asked, structure),
         "torch-pruning, one ranking": rival("rival", everywhere=True),
         "torch-pruning, layer by layer": rival("rival_by_layer", everywhere=False),
@@ -44,35 +49,26 @@ def compared(subject: Subject, asked: Recipe, seed: int) -> dict[str, Stage]:
 def measured(subject: Subject, given: Options, sheet: Sheet) -> None:
     """Train all of them, seed after seed."""
     asked = recipe(20 if given.quick else subject.steps)
-    evaluate = subject.task.evaluate
-    rows = {"dense, as it came": Row(subject.task.model, [100 * evaluated(evaluate, subject.task.model).value])}
+    task = subject.task
+    rows = {"dense, as it came": Row(task.model, [100 * evaluated(task.evaluate, task.model).value])}
     for seed in given.seeds:
         for words, stage in compared(subject, asked, seed).items():
-            trained = train(stage, subject.with_quick_teacher, seed, given, subject.label)
-            percent = 100 * evaluated(evaluate, trained.model).value
-            print(f"{subject.name} {words} seed {seed}: {percent:.2f} % in {trained.seconds:.0f} s", flush=True)
+            trained = train(stage, quick_teacher(task), seed, given, subject.label)
             row = rows.setdefault(words, Row(trained.model))
-            row.percents.append(percent)
-            row.certificate = trained.cut.certificate if trained.cut else row.certificate
-        sheet.put(subject.name, f"{subject.origin}\n\n{text(rows, asked, subject.task, given)}")
-
-
-def subjects(given: Options) -> list[Subject]:
-    """The shallow one first."""
-    twenty = Cifar10(given)
-    padded = fixed_streams(twenty.model)
-    return [
-        Subject("ResNet-20", twenty, 1000, padded, "From the project's data folder; its shortcuts pad with zeros."),
-        resnet56(given, twenty, 400),
-    ]
+            row.percents.append(100 * evaluated(task.evaluate, trained.model).value)
+            if trained.cut is not None and trained.cut.certificate is not None:
+                row.certificates.append(trained.cut.certificate)
+            print(f"{subject.name}, {words}, seed {seed}: {row.percents[-1]:.2f} %", flush=True)
+        sheet.put(subject.name, text(rows, task.example_inputs[0], asked, subject.origin, given))
 
 
 def main() -> None:
     """Both networks."""
     with options("channels", "Does a network keep its accuracy with fewer channels?") as given:
         sheet = Sheet(given, f"CIFAR-10 (JPEG images): {TIMES_FEWER:g} times fewer multiply-adds")
-        for subject in subjects(given):
-            measured(subject, given, sheet)
+        shallow = resnet20(given)
+        measured(shallow, given, sheet)
+        measured(resnet56(given, shallow.task), given, sheet)
         print(f"\n{sheet}")
 
 

@@ -1,8 +1,8 @@
 """How does torch-pruning's group-norm pruner narrow the same network?
 
-As in its own benchmark of ResNet-56 (`reproduce/main.py --method group_norm --global-pruning`): one ranking of
-all groups by their L2 norms, in steps of 1/400, until the multiply-adds have come down far enough. Then the
-benchmark's loop trains it. Its default, the same share of every layer, is tried too.
+As in its own benchmark of ResNet-56 (`reproduce/main.py --method group_norm --global-pruning`): one ranking
+of all groups by their L2 norms, in steps of 1/400, until the multiply-adds have come down far enough. Then
+the benchmark's loop trains it. Its default, the same share of every layer, is tried too.
 """
 
 import copy
@@ -56,7 +56,7 @@ def flops(net: nn.Module, image: Tensor) -> int:
     """Of convolutions and linear layers; two for each multiply-add."""
     with FlopCounterMode(display=False) as counter:
         net.eval()(image)
-    return counter.get_total_flops()
+    return int(counter.get_total_flops())
 
 
 def fixed_streams(net: nn.Module) -> list[str]:

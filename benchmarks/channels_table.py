@@ -11,6 +11,7 @@ from benchmarks.cifar10_task import Bfloat16
 from benchmarks.common import Options, spread, table
 from torch import Tensor, nn
 
+from secateur import Recipe
 from secateur.export import write_graph
 from secateur.graph.cost import multiply_adds, parameters
 from secateur.graph.trace import trace
@@ -20,6 +21,7 @@ from secateur.measure.runtimes import onnx_call
 from secateur.surgery import Certificate
 
 CONTROL = "dense, trained on"
+ALLOWED = 0.3  # points below the control, the goal
 
 
 @dataclass
@@ -39,11 +41,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a network costs."""
+    """What a network costs: in arithmetic, in parameters, in bytes of its `.sct`; and its graph."""
 
     multiply_adds: int
     parameters: int
-    bytes: int
+    stored: int
     onnx: bytes
 
 
@@ -59,8 +61,8 @@ def figures(model: nn.Module, image: Tensor) -> Figures:
     return Figures(work, parameters(graph), size, onnx_ir.to_proto(graph).SerializeToString())
 
 
-def text(rows: Mapping[str, Row], image: Tensor, given: Options) -> str:
-    """The table, and what is to be said of it."""
+def text(rows: Mapping[str, Row], image: Tensor, asked: Recipe, origin: str, given: Options) -> str:
+    """What the network is, the table, and what is to be said of it."""
     costs = {words: figures(row.model, image) for words, row in rows.items()}
     calls = {words: onnx_call(cost.onnx, threads=1, batch=1) for words, cost in costs.items()}
     took = time_calls(calls, runs=5 if given.quick else 200, budget_s=30)
@@ -78,13 +80,34 @@ def text(rows: Mapping[str, Row], image: Tensor, given: Options) -> str:
                 f"{cost.multiply_adds / 1e6:.2f}",
                 f"{whole.multiply_adds / cost.multiply_adds:.2f}",
                 f"{cost.parameters:,}",
-                f"{cost.bytes:,}",
+                f"{cost.stored:,}",
                 f"{timing.median:.3f} ({timing.p10:.3f} to {timing.p90:.3f})",
             ]
         )
     header = ["network", "test accuracy, %", "against the control, points", "multiply-adds, millions"]
     header += ["times fewer", "parameters", ".sct, bytes", "ms, ONNX Runtime"]
-    return f"{table(header, cells)}\n\n{_certified(rows)}"
+    seeds, steps = len(control), asked.recovery.steps
+    return (
+        f"{origin}\n\n{table(header, cells)}\n\n{_verdict(rows)}\n\n"
+        f"{seeds} seed{'s' if seeds > 1 else ''}; {steps:,} steps of 64 images, "
+        f"{steps * 64 / 50000:.1f} epochs. {_certified(rows)}"
+    )
+
+
+def _verdict(rows: Mapping[str, Row]) -> str:
+    """Were the goals reached?"""
+    means = {words: mean(row.percents) for words, row in rows.items()}
+    lost = means[CONTROL] - means["secateur"]
+    rival = max((words for words in rows if "torch-pruning" in words), key=lambda words: means[words])
+    ahead = means["secateur"] - means[rival]
+    return (
+        f"Within {ALLOWED} points of the control: {_word(lost <= ALLOWED)} ({-lost:+.2f}). Ahead of "
+        f"torch-pruning: {_word(ahead > 0)} ({ahead:+.2f} points against the better of its two, {rival!r})."
+    )
+
+
+def _word(reached: bool) -> str:
+    return "reached" if reached else "missed"
 
 
 def _certified(rows: Mapping[str, Row]) -> str:
@@ -93,4 +116,6 @@ def _certified(rows: Mapping[str, Row]) -> str:
     if not every:
         return "No cut held."
     worst = max(certificate.relative for certificate in every)
-    return f"{len(every)} cuts; masked and cut networks differ by {worst:.1e} at most, relative to the output."
+    return (
+        f"{len(every)} cuts; masked and cut networks differ by {worst:.1e} at most, relative to the output."
+    )

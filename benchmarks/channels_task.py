@@ -1,21 +1,23 @@
 """Which networks lose channels in the benchmark, and how are they trained?"""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
+from benchmarks.channels_rival import fixed_streams
 from benchmarks.cifar10_task import Bfloat16, Cifar10
 from benchmarks.common import Options, channels_last_, train
 from torch import Tensor, nn
 
-from secateur import Distillation, Recipe, Recovery
+from secateur import Channels, Distillation, Gradual, Recipe, Recovery, stages
 from secateur.allocation import Uniform
 from secateur.export import state_hash
 from secateur.recovery import randomness
 from secateur.schedules import OneShot
 from secateur.stages import Stage
 
+TIMES_FEWER = 2.1  # multiply-adds
 DENSE_STEPS = 2500  # of ResNet-56, from scratch, with ResNet-20 as its teacher
 
 
@@ -78,14 +80,16 @@ class Subject:
     Attributes:
         name: for people.
         task: its data and yardstick; `task.model` is the trained network.
-        origin: how it was trained.
-        steps: of each training after that.
+        steps: of each training.
+        told: modules that torch-pruning must be told to leave alone.
+        origin: what is to be known of the network.
     """
 
     name: str
     task: Cifar10
-    origin: str
     steps: int
+    told: tuple[str, ...]
+    origin: str
 
     @property
     def label(self) -> str:
@@ -101,8 +105,52 @@ def quick_teacher(task: Cifar10) -> Cifar10:
     return other
 
 
-def resnet56(options: Options, task: Cifar10) -> Cifar10:
-    """The same images for a ResNet-56 that is trained here, once per work folder."""
+def recipe(steps: int) -> Recipe:
+    """Whole channels, as many as it takes; chosen in short trials of ResNet-20 on validation images."""
+    recovery = Recovery(
+        steps=steps,
+        optimizer="sgd",
+        learning_rate=0.02,
+        weight_decay=1e-4,
+        evaluate_every=max(1, steps // 5),
+        distillation=Distillation(weight=0.5, temperature=4.0),
+    )
+    return Recipe(
+        sparsity=1 - 1 / TIMES_FEWER,
+        pattern=Channels(round_to=1),
+        allocation=Uniform(),
+        schedule=Gradual(end=0.5),
+        measure="multiply_adds",
+        recovery=recovery,
+    )
+
+
+def unpruned(asked: Recipe) -> Recipe:
+    """The same training of a network that loses nothing on the way: dense, or narrow from the start."""
+    recovery = replace(asked.recovery, penalty=None)
+    return Recipe(sparsity=0.0, schedule=OneShot(), recovery=recovery)
+
+
+def dense(task: Cifar10, asked: Recipe) -> Stage:
+    """The control: the dense network, trained on as the others."""
+    return stages.dense_control(task, unpruned(asked))
+
+
+def resnet20(options: Options) -> Subject:
+    """The network of the data folder."""
+    task = Cifar10(options)
+    assert isinstance(task.model, Bfloat16)
+    told = tuple(fixed_streams(task.model.net))
+    origin = (
+        "The network of the data folder, trained for a long time. Its shortcuts pad with zeros, so the "
+        "channels that blocks add to stay. torch-pruning fails on these shortcuts unless it is told which "
+        f"modules to leave alone, here {len(told)}."
+    )
+    return Subject("ResNet-20", task, 1000, told, origin)
+
+
+def resnet56(options: Options, images: Cifar10) -> Subject:
+    """A network that is trained here, once per work folder, with ResNet-20 as its teacher."""
     steps = 20 if options.quick else DENSE_STEPS
     recovery = Recovery(
         steps=steps,
@@ -119,7 +167,12 @@ def resnet56(options: Options, task: Cifar10) -> Cifar10:
         return Bfloat16(channels_last_(Resnet56()))
 
     stage = Stage("dense", Recipe(sparsity=0.0, schedule=OneShot(), recovery=recovery), start)
-    trained = train(stage, quick_teacher(task), 0, options, "resnet56-from-scratch")
-    deeper = copy.copy(task)
-    deeper.model = trained.model.eval()
-    return deeper
+    task = copy.copy(images)
+    task.model = train(stage, quick_teacher(images), 0, options, "resnet56-from-scratch").model.eval()
+    origin = (
+        f"Trained here from scratch, for {steps:,} steps only ({steps * 64 / 50000:.1f} epochs), with "
+        "ResNet-20 as its teacher; so it is far from its best, and training on helps every row. Where the "
+        "shape changes its shortcuts are 1x1 convolutions, so all channels can go, those that blocks add to "
+        "included."
+    )
+    return Subject("ResNet-56", task, 400, ("linear",), origin)

@@ -64,7 +64,8 @@ class Block(nn.Module):
         query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
         seen = F.scaled_dot_product_attention(query, key, value)
         x = x + self.out(seen.transpose(1, 2).reshape(batch, tokens, self.heads * self.size))
-        return x + self.mlp(self.norm2(x))
+        mixed: Tensor = x + self.mlp(self.norm2(x))
+        return mixed
 
 
 class Vit(nn.Module):
@@ -89,7 +90,7 @@ class Vit(nn.Module):
 def removed(
     model: nn.Module, structure: Structure, images: Tensor, allocation: Allocation, round_to: int
 ) -> tuple[nn.Module, float]:
-    """A copy without half of the channels, chosen by chance, and how far its answers are from the masked one's."""
+    """A copy without half of the channels, and how far its answers are from the masked network's."""
     recipe = Recipe(
         sparsity=0.5,
         criterion=Random(0),
@@ -153,10 +154,10 @@ def _speed_text(rows: list[list[str]]) -> str:
     header.append("cut against masked, relative")
     return (
         f"{table(header, rows)}\n\n"
-        f"Goal: half of the channels in {FASTER:g} times less. One image of 224x224, one thread; medians (10th to "
-        '90th percentile) of interleaved calls. "By processor time" compares the time that the thread computes; '
-        "other work on the machine does not add to that. Half of every layer leaves widths of 32 to 1,024, all "
-        "multiples of 32; half of all channels of the network, at random, leaves uneven widths."
+        f"Goal: half of the channels in {FASTER:g} times less. One image of 224x224, one thread; medians "
+        '(10th to 90th percentile) of interleaved calls. "By processor time" compares what the thread computes; '
+        "other work on the machine does not add to that. Which channels go is left to chance. Half of every "
+        "layer leaves widths of 32 to 1,024, multiples of 32; half of all leaves uneven ones."
     )
 
 
@@ -204,9 +205,8 @@ def finding(given: Options) -> str:
     ]
     return (
         f"{table([*header, 'goal'], rows)}\n\n"
-        f"`structure_of(model, example_inputs)`, one thread: the graph, one run of it, groups and costs; medians of "
-        f"{MEASURED}. The export is `torch.onnx.export`, which is not secateur's. Twice as deep should take about "
-        "twice as long."
+        "`structure_of(model, example_inputs)`, one thread: the graph, one run of it, groups and costs; "
+        f"medians of {MEASURED}. The export is PyTorch's own. Twice as deep should take about twice as long."
     )
 
 

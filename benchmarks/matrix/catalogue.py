@@ -17,17 +17,17 @@ FAST = [
     "torchvision/shufflenet_v2_x0_5",
     "torchvision/squeezenet1_1",
     "torchvision/lraspp_mobilenet_v3_large",
-    "torchvision/ssdlite320_mobilenet_v3_large",
     "timm/regnetx_002",
-    "timm/ghostnet_100",
+    "timm/lcnet_050",
     "timm/convnext_atto",
     "timm/vit_tiny_patch16_224",
     "timm/levit_128s",
-    "timm/gmlp_ti16_224",
+    "timm/resmlp_12_224",
     "transformers/bert",
     "transformers/llama",
     "transformers/swin",
     "transformers/clip",
+    "transformers/detr",
 ]
 
 

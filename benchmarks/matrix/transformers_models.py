@@ -1,11 +1,11 @@
 """Which architectures of transformers, built from tiny configurations?
 
-Attention is the library's default: `sdpa` wherever an architecture has it. Forward takes positional tensors
-and answers plain tensors.
+Attention is the library's default: `sdpa` wherever an architecture has it, but `eager` for Swin, whose `sdpa`
+PyTorch cannot export. Forward takes positional tensors and answers plain tensors.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -49,6 +49,8 @@ class Tiny:
         asks: names of forward's arguments, in the order of the inputs.
         inputs: drawn for them.
         answers: attributes of what it answers.
+        parts: configurations inside the configuration.
+        attention: None is the library's default.
     """
 
     network: str
@@ -57,6 +59,7 @@ class Tiny:
     inputs: tuple[Input, ...] = (TEXT,)
     answers: tuple[str, ...] = ("logits",)
     parts: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
+    attention: str | None = None
 
 
 def _images(network: str, options: dict[str, Any]) -> Tiny:
@@ -95,7 +98,7 @@ TEXTS = {
 IMAGES = {
     "vit": _images("ViTForImageClassification", IMAGE_ENCODER),
     "deit": _images("DeiTForImageClassification", IMAGE_ENCODER),
-    "swin": _images("SwinForImageClassification", WINDOWS),
+    "swin": replace(_images("SwinForImageClassification", WINDOWS), attention="eager"),
     "convnext": _images("ConvNextForImageClassification", {**STAGES, "depths": [1, 1, 2, 1]}),
     "detr": Tiny(
         "DetrForObjectDetection",
@@ -152,7 +155,8 @@ def _build(tiny: Tiny) -> nn.Module:
     parts = {name: getattr(transformers, kind)(**options) for name, (kind, options) in tiny.parts.items()}
     config = network.config_class(**{**tiny.options, **parts})
     config.use_cache = False
-    return Positional(network._from_config(config), tiny.asks, tiny.answers)
+    attention = {} if tiny.attention is None else {"attn_implementation": tiny.attention}
+    return Positional(network._from_config(config, **attention), tiny.asks, tiny.answers)
 
 
 class Positional(nn.Module):

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from secateur.export import save
     from secateur.job import CURVE, Result, compress, prune
     from secateur.masking import find_masks
-    from secateur.patterns import Blocks, Channels, Elements, Heads, NofM
+    from secateur.patterns import Blocks, Channels, Elements, Heads, Layers, NofM
     from secateur.penalties import GroupLasso, Growing
     from secateur.pruner import Pruner
     from secateur.quantize import Codebook, Half, Int8, WeightOnly
@@ -59,7 +59,7 @@ _HOME = {
     "secateur.export": ("save",),
     "secateur.job": ("CURVE", "Result", "compress", "prune"),
     "secateur.masking": ("find_masks",),
-    "secateur.patterns": ("Blocks", "Channels", "Elements", "Heads", "NofM"),
+    "secateur.patterns": ("Blocks", "Channels", "Elements", "Heads", "Layers", "NofM"),
     "secateur.penalties": ("GroupLasso", "Growing"),
     "secateur.pruner": ("Pruner",),
     "secateur.quantize": ("Codebook", "Half", "Int8", "WeightOnly"),
@@ -93,6 +93,7 @@ __all__ = [
     "Int8",
     "Isomorphic",
     "Iterative",
+    "Layers",
     "Magnitude",
     "Masks",
     "Metric",

@@ -1,6 +1,7 @@
 import gc
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,7 @@ def test_an_embedding_that_is_the_last_layer_too_keeps_its_words() -> None:
     )
     (group,) = told(coupling).values()
     assert group == {("words", 1): [[0], [1], [2]]}
-    assert reasons(coupling)["words", 0] == "y is an output of the network"
+    assert reasons(coupling)["words", 0] == "Gather (h) picks from it by number"
 
 
 def test_part_of_a_width_can_be_fixed() -> None:
@@ -99,18 +100,34 @@ def test_part_of_a_width_can_be_fixed() -> None:
 
 
 def test_what_is_all_one_unit_says_so() -> None:
-    """Position 0 goes with 1 by one reshape and with 2 by another, so all four hang together."""
+    """Of six positions each goes with the one three later, and in the sum with the next one too."""
     coupling = coupled(
         "h = MatMul(x, a)\n u, v = Split <axis = 1, num_outputs = 2> (h)\n w = Concat <axis = 1> (v, u)\n"
-        "p, q = Split <axis = 1> (h, sizes)\n o = Concat <axis = 1> (q, p)\n s = Add(w, o)\n y = MatMul(s, b)",
+        "p, q = Split <axis = 1> (h, sizes)\n o = Concat <axis = 1> (q, p)\n s = Add(w, o)\n"
+        "y = MatMul(s, b)",
         ["a", "b"],
         x=(2, 2),
-        a=(2, 4),
-        sizes=np.array([1, 3]),
-        b=(4, 2),
+        a=(2, 6),
+        sizes=np.array([2, 4]),
+        b=(6, 2),
     )
     assert not coupling.groups
     assert reasons(coupling)["a", 1] == "all of its positions can only go together, and one unit must stay"
+
+
+def test_a_position_that_is_alone_somewhere_stays() -> None:
+    coupling = coupled(
+        "h = MatMul(x, a)\n p, q = Split <axis = 1> (h, sizes)\n i = MatMul(p, b)\n j = MatMul(q, c)\n"
+        "y = Add(i, j)",
+        ["a", "b", "c"],
+        x=(2, 2),
+        a=(2, 4),
+        sizes=np.array([1, 3]),
+        b=(1, 2),
+        c=(3, 2),
+    )
+    assert told(coupling) == {"a": {("a", 1): [[1], [2], [3]], ("c", 0): [[0], [1], [2]]}}
+    assert reasons(coupling)["a", 1] == "p has no other position along its axis 1"
 
 
 def test_the_nearest_cause_is_named() -> None:
@@ -213,53 +230,59 @@ def test_layers_and_directions_of_a_recurrent_module_lose_the_same_units() -> No
 # --- random networks, and how long they take -------------------------------------------------------
 
 
+class Network:
+    """Operators on matrices of two rows, as text, and the shapes of their weights."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.shapes: dict[str, Any] = {"x": (2, 3), "apart": np.array([2, 2, -1]), "flat": np.array([2, -1])}
+        self.shapes |= {name: np.array([n]) for name, n in (("one", 1), ("end", 2**40))}
+        self.widths: dict[str, int] = {}
+        self.add(f"MatMul(x, {self.weight(3, 4)})", 4)
+
+    def add(self, text: str, width: int) -> None:
+        name = f"v{len(self.lines)}"
+        self.lines.append(f"{name} = {text}")
+        self.widths[name] = width
+
+    def weight(self, rows: int, columns: int) -> str:
+        name = f"w{len(self.shapes)}"
+        self.shapes[name] = (rows, columns)
+        return name
+
+    def split(self, v: str, width: int) -> None:
+        self.lines.append(f"v{len(self.lines)}, dead{v} = Split <axis = 1, num_outputs = 2> ({v})")
+        self.widths[f"v{len(self.lines) - 1}"] = width // 2
+
+    def shuffle(self, v: str, width: int) -> None:
+        n = len(self.lines)
+        self.lines += [f"r{n} = Reshape({v}, apart)", f"t{n} = Transpose <perm = [0, 2, 1]> (r{n})"]
+        self.add(f"Reshape(t{n}, flat)", width)
+
+
 @st.composite
 def networks(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
-    """Up to eight operators on matrices of two rows, each on answers of earlier ones."""
-    lines: list[str] = []
-    shapes: dict[str, Any] = {"x": (2, 3)}
-    widths = {"x": 3}
-
-    def add(line: str, width: int) -> None:
-        widths[f"v{len(lines)}"] = width
-        lines.append(f"v{len(lines)} = {line}")
-
-    def weight(rows: int, columns: int) -> str:
-        shapes[f"w{len(shapes)}"] = (rows, columns)
-        return f"w{len(shapes) - 1}"
-
-    add(f"MatMul(x, {weight(3, 4)})", 4)
+    """Up to eight operators, each on the answers of earlier ones."""
+    net = Network()
     for _ in range(draw(st.integers(1, 8))):
-        one = draw(st.sampled_from(sorted(widths.keys() - {"x"})))
-        width = widths[one]
-        other = draw(st.sampled_from(sorted(name for name in widths if widths[name] == width)))
-        match draw(st.integers(0, 8)):
-            case 0 | 1:
-                columns = draw(st.sampled_from([2, 4, 6]))
-                add(f"MatMul({one}, {weight(width, columns)})", columns)
-            case 2:
-                add(f"{draw(st.sampled_from(['Relu', 'Sigmoid', 'Tanh']))}({one})", width)
-            case 3:
-                add(f"{draw(st.sampled_from(['Add', 'Mul', 'Max']))}({one}, {other})", width)
-            case 4:
-                add(f"Concat <axis = 1> ({one}, {other})", 2 * width)
-            case 5 if width % 2 == 0:
-                add(f"Split <axis = 1, num_outputs = 2> ({one})", width // 2)
-                lines[-1] = lines[-1].replace(" =", f", dead{len(lines)} =", 1)
-            case 6 if width % 2 == 0:
-                shapes["apart"], shapes["flat"] = np.array([2, 2, -1]), np.array([2, -1])
-                lines.append(f"r{len(lines)} = Reshape({one}, apart)")
-                lines.append(f"r{len(lines)} = Transpose <perm = [0, 2, 1]> (r{len(lines) - 1})")
-                add(f"Reshape(r{len(lines) - 1}, flat)", width)
-            case 7:
-                add(f"Softmax({one})", width)
-            case 8:
-                shapes["from"], shapes["to"], shapes["at"] = (np.array([n]) for n in (1, 2**40, 1))
-                if width > 2:
-                    add(f"Slice({one}, from, to, at)", width - 1)
-    last = list(widths)[-1]
-    lines.append(f"y = MatMul({last}, {weight(widths[last], 2)})")
-    return "\n ".join(lines), shapes
+        v = draw(st.sampled_from(list(net.widths)))
+        width = net.widths[v]
+        other = draw(st.sampled_from([name for name in net.widths if net.widths[name] == width]))
+        columns = draw(st.sampled_from([2, 4, 6]))
+        choices: list[Callable[[], None]] = [
+            partial(net.add, f"MatMul({v}, {net.weight(width, columns)})", columns),
+            partial(net.add, f"{draw(st.sampled_from(['Relu', 'Sigmoid', 'Softmax']))}({v})", width),
+            partial(net.add, f"{draw(st.sampled_from(['Add', 'Mul', 'Max']))}({v}, {other})", width),
+            partial(net.add, f"Concat <axis = 1> ({v}, {other})", 2 * width),
+            partial(net.add, f"Slice({v}, one, end, one)", width - 1),
+        ]
+        if width % 2 == 0:
+            choices += [partial(net.split, v, width), partial(net.shuffle, v, width)]
+        draw(st.sampled_from(choices))()
+    last = list(net.widths)[-1]
+    net.lines.append(f"y = MatMul({last}, {net.weight(net.widths[last], 2)})")
+    body = "\n ".join(net.lines)
+    return body, {name: shape for name, shape in net.shapes.items() if name in body}
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -272,7 +295,7 @@ def test_in_random_networks_a_unit_touches_nothing_that_stays(network: tuple[str
         assert group.units > 1
         for m in group.members:
             assert m.positions is not None
-            assert m.positions.unique().numel() == m.positions.numel()
+            assert len(set(m.positions.flatten().tolist())) == m.positions.numel()
     free = {(m.tensor, m.axis): 0 for group in coupling.groups for m in group.members}
     for group in coupling.groups:
         for m in group.members:
@@ -281,7 +304,8 @@ def test_in_random_networks_a_unit_touches_nothing_that_stays(network: tuple[str
     fixed = {(w.tensor, w.axis): w.size for w in coupling.fixed}
     for name in weights:  # each position of each width is in a group, or its width says why it is not
         for axis in (0, 1):
-            assert free.get((name, axis), 0) + fixed.get((name, axis), 0) == shapes[name][axis]
+            if (size := shapes[name][axis]) > 1:
+                assert free.get((name, axis), 0) + fixed.get((name, axis), 0) == size
 
 
 def relations_of(blocks: int) -> list[Relation]:
@@ -310,4 +334,4 @@ def test_twice_the_depth_takes_about_twice_the_time() -> None:
             tries.append(time.process_time() - start)
         return min(tries)
 
-    assert seconds(400) < 3 * seconds(200)
+    assert seconds(80) < 3 * seconds(40)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from secateur.surgery.failure import Failure, explained, first_line, line_of, watching
+from secateur.surgery.failure import Failure, explained, first_line, line_of, lines_inside, watching
 from secateur.surgery.sizes import Sizes
 
 
@@ -53,7 +53,7 @@ def test_the_explanation_names_module_line_groups_attribute_and_remedy() -> None
     near = {"0": Sizes(widths={6: {4: 0}}, groups={"up": None, "gate": None})}
     with pytest.raises(RuntimeError) as raised:
         model(torch.zeros(4))
-    failure = Failure(["", "0"], 0, first_line(raised.value), raised.value)
+    failure = Failure(["", "0"], (0,), first_line(raised.value), raised.value)
     said = explained(model, near, failure)
     assert said.short.startswith("the code of Inner '0' does not follow (test_failure.py:")
     assert said.short.endswith("it may be 0.width = 6")
@@ -67,6 +67,28 @@ def test_the_explanation_names_module_line_groups_attribute_and_remedy() -> None
     ):
         assert words in said.message
     assert said.cause is raised.value
+
+
+class TwoLines(nn.Module):
+    def __init__(self, first: int, second: int) -> None:
+        super().__init__()
+        self.first, self.second = first, second
+
+    def forward(self, x: Tensor) -> Any:
+        x = x.reshape(-1, self.first)
+        return x.reshape(-1, self.second)
+
+
+def test_a_failure_further_down_is_progress() -> None:
+    """As where one attribute of two was found."""
+
+    def lines(*widths: int) -> tuple[int, ...]:
+        with pytest.raises(RuntimeError) as raised:
+            nn.Sequential(TwoLines(*widths))(torch.zeros(4))
+        return lines_inside(raised.value)
+
+    assert len(lines(3, 3)) == 2
+    assert lines(3, 3) == lines(3, 2) < lines(2, 3)
 
 
 def test_an_error_without_words_goes_by_its_name() -> None:

@@ -32,7 +32,9 @@ def attribute(name: str) -> str:
 
 def after_dot(name: str) -> bool:
     """Whether Python takes the name behind a dot."""
-    return _plain(name) == name
+    return (
+        name.isascii() and name.isidentifier() and not name.startswith("__") and not keyword.iskeyword(name)
+    )
 
 
 def unnamed(name: str) -> str:

@@ -9,10 +9,13 @@ import onnx
 import onnx_ir
 
 from secateur.artifact import onnx_bytes
+from secateur.emit.identifiers import computed
 from secateur.emit.rewrites import join_
 from secateur.emit.sizes import Sizes
 from secateur.errors import ArtifactError, ExportError
 from secateur.graph.plain import plain
+
+KNOWN = "known size "
 
 
 class Graph(NamedTuple):
@@ -68,19 +71,34 @@ def simplify(model: onnx.ModelProto) -> Graph:
 def _plain(model: onnx.ModelProto) -> onnx_ir.Model:
     """Without functions and constants that are computed, among them those that only known sizes go into."""
     from onnx_ir.passes import common
+    from onnxscript.optimizer import fold_constants
 
     inlined = onnx_ir.from_proto(model)
     common.InlinePass()(inlined)
     common.RemoveInitializersFromInputsPass()(inlined)
     graph = plain(onnx_ir.to_proto(inlined))
-    sizes = Sizes(graph.graph)
-    for node in graph.graph:
+    _fill_in_sizes_(graph.graph)
+    fold_constants(graph, should_fold=_known)
+    return plain(onnx_ir.to_proto(graph))
+
+
+def _fill_in_sizes_(graph: onnx_ir.Graph) -> None:
+    """Put constants for the sizes that are known."""
+    sizes = Sizes(graph)
+    for node in graph:
         value, items = node.outputs[0], sizes.of(node.outputs[0])
         known = [item for item in items or () if isinstance(item, int)]
         if items is None or len(known) < len(items) or value.shape is None or value.is_graph_output():
             continue
         array = np.array(known, np.int64).reshape(() if len(value.shape) == 0 else -1)
-        constant = onnx_ir.Value(name=f"{value.name} known", const_value=onnx_ir.tensor(array))
-        graph.graph.register_initializer(constant)
+        constant = onnx_ir.Value(name=f"{KNOWN}{value.name}", const_value=onnx_ir.tensor(array))
+        graph.register_initializer(constant)
         value.replace_all_uses_with(constant)
-    return plain(onnx_ir.to_proto(graph))
+
+
+def _known(node: onnx_ir.Node) -> bool | None:
+    """Fold it? Never what reads a parameter, which would lose its name; else onnxscript decides."""
+    stored = [
+        value.name or "" for value in node.inputs if value is not None and value.const_value is not None
+    ]
+    return None if all(name.startswith(KNOWN) or computed(name) for name in stored) else False

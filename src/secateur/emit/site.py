@@ -67,7 +67,7 @@ class Site:
     def operand(self, index: int) -> Expr:
         """An input as code: a number where it is a single one, which broadcasts like a tensor."""
         value, array, items = self._given(index), self.array(index), self.book.sizes.of(self.value(index))
-        if array is not None and array.size == 1 and computed(value.name or ""):
+        if array is not None and array.size == 1 and computed(value.name or "") and self._spreads(array.ndim):
             return literal(array.reshape(-1)[0].item() if array.dtype.kind in "bi" else array.reshape(-1)[0])
         if items is not None and len(items) == 1 and array is None:
             return literal(items[0])
@@ -133,12 +133,19 @@ class Site:
     def refuse(self, reason: str) -> NoReturn:
         """Raise the error for a node that has no plain form."""
         output = self.node.outputs[0].name or ""
-        name = self.book.origins.get(output) or "without a name"
+        operator = self.node.attributes.get_string("kind", self.node.op_type)  # Recurrent is of some kind
+        name = self.book.origins.get(output)
+        node = f"node {name!r}, which" if name else "the one that"
         raise ExportError(
-            f"The operator {self.node.op_type} (node {name!r}, which computes {output!r}) cannot be written "
+            f"The operator {operator} ({node} computes {output!r}) cannot be written "
             f"as plain PyTorch: {reason}. emit-python writes networks of plain layers; its documentation "
             "lists what it knows. Run the file itself, or replace the operation in the network."
         )
+
+    def _spreads(self, rank: int) -> bool:
+        """Whether another input has so many axes, so that a number instead of a tensor changes no shape."""
+        others = [value for value in self.node.inputs if value is not None and value.const_value is None]
+        return rank == 0 or any(value.shape is None or len(value.shape) >= rank for value in others)
 
     def _given(self, index: int) -> onnx_ir.Value:
         value = self.value(index)

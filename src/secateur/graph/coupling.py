@@ -73,6 +73,3 @@ def couple(
     groups = groups_of(own, values.shapes, heads, set(buffers), partial(makers, graph, labels))
     reason = nearest_causes(found, space, by_class)
     return Coupling(groups, fixed_widths(groups, tensors, values.shapes, reason), labels)
-
-
-_Space = Space

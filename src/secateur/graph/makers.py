@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import onnx_ir
 
-from secateur.graph.relations import Axis, Positions, weight_of
+from secateur.graph.naming import weight_of
+from secateur.graph.relations import Axis, Positions
 
 
 def makers(

@@ -43,6 +43,10 @@ def _facts(found: Facts) -> Iterator[tuple[Axis, str]]:
     for r in found.relations:
         if isinstance(r, Fixed):
             first.setdefault(r.axis, r.reason)
+        elif isinstance(r, Map):
+            for axis in (r.a, r.b):
+                if found.sizes[axis] == 1:
+                    first.setdefault(axis, f"{axis[0]} has no other position along its axis {axis[1]}")
     yield from first.items()
 
 
@@ -61,12 +65,14 @@ def _choices(found: Facts, space: Space) -> Iterator[tuple[Axis, str]]:
 def _follows(found: Facts, space: Space) -> dict[Axis, list[Axis]]:
     """Axis -> those that cannot go because it cannot."""
     follows: dict[Axis, list[Axis]] = {}
+    never = {space.classes.find(r.axis) for r in found.relations if isinstance(r, Fixed)}
     for r in found.relations:
         if isinstance(r, (Same, Map)):
             follows.setdefault(r.a, []).append(r.b)
             follows.setdefault(r.b, []).append(r.a)
         elif isinstance(r, Product):
             # A flat axis is stuck because of the factor that would have gone; the others never would.
-            follows.setdefault(max(r.factors, key=space.precedence), []).append(r.flat)
+            would = max(r.factors, key=lambda f: (space.classes.find(f) not in never, space.precedence(f)))
+            follows.setdefault(would, []).append(r.flat)
             follows.setdefault(r.flat, []).extend(r.factors)
     return follows

@@ -12,6 +12,7 @@ import numpy as np
 import onnx_ir
 from numpy.typing import NDArray
 
+from secateur.graph.naming import described
 from secateur.graph.values import Values
 
 Axis: TypeAlias = tuple[str, int]
@@ -158,24 +159,13 @@ class Operator:
         return value.const_value.numpy()
 
     def described(self) -> str:
-        """For reasons: the operator, with the module that its weights are of, else with what it makes."""
-        weights = (weight_of(value) for value in self.node.inputs if value and value.name in self.constant)
-        owner = next((name.rpartition(".")[0] for name in weights if "." in name), self._made)
-        return f"{self.node.op_type} ({owner})"
+        """For reasons: the operator and the part of the network that it is in."""
+        return described(self.node, self.constant)
 
     @property
     def _made(self) -> str:
         """The first of its outputs, which names it in the graph."""
         return next(filter(None, self.outputs), "")
-
-
-def weight_of(value: onnx_ir.Value | None) -> str:
-    """The weight that a constant is computed from, by its first inputs; "" for one of whole numbers."""
-    while value is not None and value.const_value is None:
-        node = value.producer()
-        value = node.inputs[0] if node is not None and node.inputs else None
-    real = value is not None and value.const_value and value.const_value.dtype.is_floating_point()
-    return (value.name or "") if value is not None and real else ""
 
 
 Rule: TypeAlias = Callable[[Operator], Iterable[Relation]]

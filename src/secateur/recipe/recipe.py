@@ -106,7 +106,7 @@ class Recipe:
             raise RecipeError(
                 f"measure = {self.measure!r} counts what only whole channels take along, and "
                 f"{self.pattern} leaves every channel where it is. Use measure = 'weights', or the pattern "
-                "'channels' or 'heads'."
+                "'channels', 'heads' or 'layers'."
             )
 
     def _check_schedule(self) -> None:

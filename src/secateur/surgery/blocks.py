@@ -4,6 +4,7 @@ What stands in its place answers what the block would answer without its weights
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -48,6 +49,16 @@ def _facts(module: nn.Module) -> dict[str, Any]:
 def removed_blocks(groups: Iterable[Group], removed: Mapping[str, Tensor]) -> list[str]:
     """Paths of the blocks that go."""
     return [group.name for group in groups if group.kind == "layers" and bool(removed[group.name].all())]
+
+
+def left_beside(groups: Iterable[Group], tensors: Collection[str]) -> list[Group]:
+    """Groups of channels and heads, with the members that a network still has which lost its blocks."""
+    left = [
+        replace(group, members=tuple(m for m in group.members if m.tensor in tensors))
+        for group in groups
+        if group.kind != "layers"
+    ]
+    return [group for group in left if group.members]
 
 
 def take_out(

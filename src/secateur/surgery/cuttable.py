@@ -7,9 +7,9 @@ from secateur.surgery.following import followed
 
 
 def cuttable(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Structure:
-    """The channels, heads and residual blocks that can be removed, in groups, and the widths that cannot change.
+    """The channels, heads and residual blocks that can be removed, and the widths that cannot change.
 
-    The graph tells what hangs together; a block is one that passes on its input when its weights are zero. Then
+    The graph tells what hangs together; a block is what passes on its input when its weights are zero. Then
     half of everything is cut from a copy: a group whose module cannot follow, since its code has a width
     written out, is moved to those that stay.
 

@@ -1,7 +1,7 @@
 """How are channels, heads and blocks taken out of a network that goes on being trained?"""
 
 import copy
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from secateur.core.masks import Masks
 from secateur.errors import SurgeryError
 from secateur.surgery.answers import Inputs, samples
 from secateur.surgery.biases import move_into_biases, worth
-from secateur.surgery.blocks import removed_blocks, take_out
+from secateur.surgery.blocks import left_beside, removed_blocks, take_out
 from secateur.surgery.certificate import Certificate, Comparison
 from secateur.surgery.constants import silent_units
 from secateur.surgery.failure import Refused
@@ -170,7 +170,7 @@ def carry_out(
     if refused := take_out(blocks, every, work.comparison, optimizers, journal):
         return refused
     tensors = named_tensors(model)
-    groups = _of_channels(work.groups, tensors)
+    groups = left_beside(work.groups, tensors)
     kept = kept_positions(groups, work.removed)
     near = sizes_near(
         {name: tuple(t.shape) for name, t in tensors.items()},
@@ -188,16 +188,6 @@ def carry_out(
         there = {path: more for path, more in added.items() if f"{path}.weight" in tensors}
         move_into_biases(each, there, kept, optimizers if each is model else (), journal)
     return follow_attributes(every, kept, near, work.comparison, journal)
-
-
-def _of_channels(groups: Iterable[Group], tensors: Collection[str]) -> list[Group]:
-    """Those of channels and heads, as far as they are in a network that lost its blocks already."""
-    left = [
-        replace(group, members=tuple(m for m in group.members if m.tensor in tensors))
-        for group in groups
-        if group.kind != "layers"
-    ]
-    return [group for group in left if group.members]
 
 
 def _under_all_names(masks: Masks, model: nn.Module) -> Masks:

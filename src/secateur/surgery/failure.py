@@ -83,11 +83,11 @@ def _leave(watch: Watch, name: str, _module: nn.Module, _inputs: Any, _output: A
 def line_of(error: BaseException) -> str:
     """`model.py:12: x = x.reshape(b, n, c)`, the last line outside of PyTorch; "" where there is none."""
     found = ""
-    torchs = torch.__path__[0]
+    known = (Path(torch.__path__[0]), Path(__file__).parent)
     trace: TracebackType | None = error.__traceback__
     while trace is not None:
         file, number = trace.tb_frame.f_code.co_filename, trace.tb_lineno
-        if not file.startswith(torchs) and not Path(file).is_relative_to(Path(__file__).parent):
+        if not any(Path(file).is_relative_to(folder) for folder in known):
             found = f"{Path(file).name}:{number}: {linecache.getline(file, number).strip()}"
         trace = trace.tb_next
     return found

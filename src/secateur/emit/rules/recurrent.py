@@ -25,6 +25,7 @@ def recurrent(site: Site) -> Several:
     node, attributes = site.node, site.node.attributes
     kind, layers = attributes.get_string("kind", ""), attributes.get_int("layers", 1)
     arrays = [None if value is None else _numbers(site, value) for value in node.inputs[3:]]
+    arrays += [None] * (3 * layers - len(arrays))  # a pass may drop inputs at the end that are not there
     weights: dict[str, Weight] = {}
     for index in range(layers):
         weights |= _weights(GATES[kind], index, *arrays[3 * index : 3 * index + 3])
