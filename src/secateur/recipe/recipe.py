@@ -133,7 +133,7 @@ class Recipe:
         if not isinstance(self.pattern, CoupledPattern):
             raise RecipeError(
                 f"recovery.penalty = {penalty} pulls whole channels towards zero, and {self.pattern} removes "
-                "none. Use the pattern 'channels' or 'heads', or leave the penalty out."
+                "none. Use the pattern 'channels', 'heads' or 'layers', or leave the penalty out."
             )
         if self.recovery.steps and not self.complete_at:
             raise RecipeError(
