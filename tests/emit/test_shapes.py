@@ -38,9 +38,9 @@ SHAPES: dict[str, tuple[str, dict[str, Any], list[str]]] = {
         "p = Concat <axis = 0> (s, val_1) a = Reshape (x, p) b = Concat <axis = 0> (a, a) y = Reshape (b, m)",
         {"val_0": whole(-1, 8), "val_1": whole(-1, 8)},
         [
-            "n = x.shape[0]",
-            "x = x.reshape(n, -1, 8)",
-            "return torch.cat([x, x], dim=0).reshape(n * 2, -1, 8)",
+            "N = x.shape[0]",
+            "x = x.reshape(N, -1, 8)",
+            "return torch.cat([x, x], dim=0).reshape(N * 2, -1, 8)",
         ],
     ),
     "expanded": (
@@ -75,7 +75,7 @@ SHAPES: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     "up to the batch": (
         "s = Shape <start = 0, end = 1> (x) e = Sub (s, one) f = Add (e, one) y = Slice (x, e, f, zero)",
         {},
-        ["n = x.shape[0]", "return x[n - 1 : n - 1 + 1]"],
+        ["N = x.shape[0]", "return x[N - 1 : N - 1 + 1]"],
     ),
 }
 
@@ -89,9 +89,8 @@ def test_shapes(name: str, tmp_path: Path) -> None:
 def test_a_size_that_no_input_has_is_asked_of_its_value(tmp_path: Path) -> None:
     nodes = "a = Concat <axis = 0> (x, x) b = Reshape (a, val_0) s = Shape (b) y = ConstantOfShape (s)"
     assert forward(parsed(nodes, {"val_0": whole(-1, 8)}), tmp_path) == [
-        "device = x.device",
-        "x = torch.cat([x, x], dim=0).reshape(-1, 8)",
-        "return torch.full((x.shape[0], 8), 0.0, device=device)",
+        "y = torch.cat([x, x], dim=0).reshape(-1, 8)",
+        "return torch.full((y.shape[0], 8), 0.0, device=x.device)",
     ]
 
 

@@ -19,8 +19,7 @@ def makers(
         labels: axis of a value -> the unit of each of its positions.
         units: those to look for; others are left out, as are those that no operator makes of a weight.
     """
-    wanted = np.array(sorted(units), np.int64)
-    carried = _carried(labels, wanted)
+    carried = _carried(labels, list(units))
     constant = {name for name, value in graph.graph.initializers.items() if not value.is_graph_input()}
     found: dict[int, tuple[int, str]] = {}
     for place, node in enumerate(graph.graph):
@@ -38,12 +37,14 @@ def makers(
     return found
 
 
-def _carried(labels: Mapping[Axis, Positions], wanted: Positions) -> dict[str, set[int]]:
+def _carried(labels: Mapping[Axis, Positions], units: list[int]) -> dict[str, set[int]]:
     """Value -> the wanted units that any of its axes has. Axes of one class share their array."""
+    wanted = np.zeros(1 + max((int(label.max()) for label in labels.values()), default=0), bool)
+    wanted[units] = True
     known: dict[int, set[int]] = {}
     carried: dict[str, set[int]] = {}
     for (name, _), label in labels.items():
         if id(label) not in known:
-            known[id(label)] = set(wanted[np.isin(wanted, label)].tolist())
+            known[id(label)] = set(label[wanted[label]].tolist())
         carried[name] = carried.get(name, set()) | known[id(label)]
     return carried

@@ -42,11 +42,11 @@ def trace(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> onnx_ir.Model
         raise
     except Exception as error:
         raise ExportError(
-            f"{type(model).__name__} cannot be exported to ONNX: {_root_cause(error)}{_place(error)}. secateur "
-            "needs a network that torch.onnx.export(model, example_inputs, dynamo=True) accepts. Usual remedies: "
-            "write another operation in its place; make an `if` on a tensor's values a torch.where, or take it "
-            "out of forward(); call nothing but torch on tensors; give an example input of the shape that will "
-            "be used."
+            f"{type(model).__name__} cannot be exported to ONNX: {_root_cause(error)}{_place(error)}. "
+            "secateur needs a network that torch.onnx.export(model, example_inputs, dynamo=True) accepts. "
+            "Usual remedies: write another operation in its place; make an `if` on a tensor's values a "
+            "torch.where, or take it out of forward(); call nothing but torch on tensors; give an example "
+            "input of the shape that will be used."
         ) from error
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from secateur.graph.relations import Operator, Product, Relation, Rule, Same
 
+
 def conv(op: Operator) -> Iterator[Relation]:
     """X (N, C, ...) * W (O, C / groups, ...) + B (O) -> Y (N, O, ...)."""
     yield from _channels(op, out_axis=0, in_axis=1)
