@@ -1,7 +1,7 @@
 """Which networks lose channels in the benchmark, and how are they trained?"""
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -10,12 +10,15 @@ from benchmarks.cifar10_task import Bfloat16, Cifar10
 from benchmarks.common import Options, channels_last_, train
 from torch import Tensor, nn
 
-from secateur import Channels, Distillation, Gradual, Recipe, Recovery, stages
+from secateur import Channels, Distillation, Recipe, Recovery, find_masks
 from secateur.allocation import Uniform
+from secateur.core.task import Calibration
 from secateur.export import state_hash
+from secateur.graph.structure import Structure
 from secateur.recovery import randomness
 from secateur.schedules import OneShot
 from secateur.stages import Stage
+from secateur.surgery import Certificate, cut
 
 TIMES_FEWER = 2.1  # multiply-adds
 DENSE_STEPS = 2500  # of ResNet-56, from scratch, with ResNet-20 as its teacher
@@ -119,21 +122,33 @@ def recipe(steps: int) -> Recipe:
         sparsity=1 - 1 / TIMES_FEWER,
         pattern=Channels(round_to=1),
         allocation=Uniform(),
-        schedule=Gradual(end=0.5),
+        schedule=OneShot(),
         measure="multiply_adds",
         recovery=recovery,
     )
 
 
 def unpruned(asked: Recipe) -> Recipe:
-    """The same training of a network that loses nothing on the way: dense, or narrow from the start."""
-    recovery = replace(asked.recovery, penalty=None)
-    return Recipe(sparsity=0.0, schedule=OneShot(), recovery=recovery)
+    """The same training of a network that loses nothing on the way."""
+    return Recipe(sparsity=0.0, schedule=OneShot(), recovery=asked.recovery)
 
 
-def dense(task: Cifar10, asked: Recipe) -> Stage:
-    """The control: the dense network, trained on as the others."""
-    return stages.dense_control(task, unpruned(asked))
+@dataclass(frozen=True)
+class Narrow:
+    """A network to start from, its name in the work folder, and how well secateur's cut held."""
+
+    name: str
+    model: nn.Module
+    certificate: Certificate | None = None
+
+
+def narrowed(task: Cifar10, structure: Structure, asked: Recipe, seed: int) -> Narrow:
+    """A copy without the channels that the recipe removes."""
+    model = copy.deepcopy(task.model)
+    randomness.seed_everything(seed)
+    masks = find_masks(model, asked, data=Calibration(task.batches, task.loss), structure=structure)
+    done = cut(model, masks, structure.groups, example_inputs=task.example_inputs)
+    return Narrow(f"secateur-{asked.fingerprint}", model, done.certificate)
 
 
 def resnet20(options: Options) -> Subject:

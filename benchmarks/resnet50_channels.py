@@ -155,9 +155,9 @@ def _speed_text(rows: list[list[str]]) -> str:
     return (
         f"{table(header, rows)}\n\n"
         f"Goal: half of the channels in {FASTER:g} times less. One image of 224x224, one thread; medians "
-        '(10th to 90th percentile) of interleaved calls. "By processor time" compares what the thread computes; '
-        "other work on the machine does not add to that. Which channels go is left to chance. Half of every "
-        "layer leaves widths of 32 to 1,024, multiples of 32; half of all leaves uneven ones."
+        '(10th to 90th percentile) of interleaved calls. "By processor time" compares what the thread '
+        "computes; other work on the machine does not add to that. Which channels go is left to chance. Half "
+        "of every layer leaves widths of 32 to 1,024, multiples of 32; half of all leaves uneven ones."
     )
 
 

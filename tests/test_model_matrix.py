@@ -14,7 +14,7 @@ from benchmarks.matrix import measures, page
 from benchmarks.matrix.architecture import Architecture, Input
 from benchmarks.matrix.catalogue import FAST, catalogue
 from benchmarks.matrix.judge import Cut, judge
-from benchmarks.matrix.libraries import missing
+from benchmarks.matrix.libraries import missing, quiet
 from benchmarks.matrix.measures import Failed, difference
 from benchmarks.matrix.processes import Ended, Limits, run_all
 from benchmarks.matrix.random_weights import randomise_
@@ -47,9 +47,10 @@ def test_torch_pruning_is_judged_by_the_same_measures() -> None:
 
 @needs_libraries
 def test_the_matrix_is_as_large_as_promised() -> None:
+    quiet()
+    names = list(catalogue())
     from torchvision import models
 
-    names = list(catalogue())
     parts = (models, models.segmentation, models.detection, models.video)
     listed = {name for part in parts for name in models.list_models(module=part)}
     assert listed <= {name.partition("/")[2] for name in names if name.startswith("torchvision/")}

@@ -28,8 +28,10 @@ def prune(model: nn.Module, inputs: tuple[Tensor, ...], tell: Tell) -> Cut:
     tell("masks")
     recipe = Recipe(sparsity=0.5, measure="channels", pattern=pattern, allocation=Uniform())
     masks = find_masks(model, recipe, structure=structure)
+    groups = structure.groups
+    del structure  # its graph holds the weights once more
     masked = copy.deepcopy(model)
     masks.apply_(masked)
     tell("cut")
-    done = cut(model, masks, structure.groups, example_inputs=inputs)
+    done = cut(model, masks, groups, example_inputs=inputs)
     return Cut(len(done.removed), masked, seconds, done.certificate.relative)

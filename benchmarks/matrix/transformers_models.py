@@ -1,7 +1,7 @@
 """Which architectures of transformers, built from tiny configurations?
 
-Attention is the library's default: `sdpa` wherever an architecture has it, but `eager` for Swin, whose `sdpa`
-PyTorch cannot export. Forward takes positional tensors and answers plain tensors.
+Attention is the library's default: `sdpa` wherever an architecture has it, but `eager` for T5 and Swin,
+whose `sdpa` PyTorch cannot export. Forward takes positional tensors and answers plain tensors.
 """
 
 from collections.abc import Callable
@@ -93,6 +93,7 @@ TEXTS = {
         },
         ("input_ids", "decoder_input_ids"),
         (TEXT, TEXT),
+        attention="eager",
     ),
 }
 IMAGES = {

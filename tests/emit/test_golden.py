@@ -26,7 +26,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv2(torch.relu(self.bn(self.conv1(x))))
-        return x + self.gamma * y
+        return torch.add(x, self.gamma * y)
 
 
 class Small(nn.Module):

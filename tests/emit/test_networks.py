@@ -5,14 +5,18 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from types import ModuleType
 
 import int8_nets
+import onnx_ir
 import pytest
 import torch
 import torch.nn.functional as F
 from emitted import answers, emitted, source, traced
 from torch import Tensor, nn
+
+from secateur.quantize.vectors import settle_batchnorm_
 
 IMAGE = torch.linspace(-1, 1, 2 * 3 * 16 * 16).reshape(2, 3, 16, 16)
 
@@ -143,6 +147,15 @@ def test_state_dicts_go_to_and_fro(network: Network) -> None:
     assert_close(mine(network.x), other(network.x))
     other.load_state_dict(network.module.load().state_dict())
     assert_close(other(network.x), network.model(network.x))
+
+
+def test_a_batchnorm_that_compression_wrote_with_two_tensors(tmp_path: Path) -> None:
+    graph = int8_nets.graph("residual")
+    settled = onnx_ir.from_proto(graph)
+    settle_batchnorm_(settled.graph)
+    module = emitted(onnx_ir.to_proto(settled), tmp_path)
+    assert "        self.norm1 = nn.BatchNorm2d(8, eps=0.0)" in source(module).splitlines()
+    assert_close(answers(module, IMAGE), int8_nets.network("residual")(IMAGE))
 
 
 def test_the_source_is_as_ruff_wants_it(network: Network) -> None:

@@ -56,7 +56,8 @@ def written(steps: list[Step], *inputs: str) -> list[str]:
         return ".".join(("self", *piece.path))
 
     return [
-        f"{', '.join(names[v] for v in step.assigned)}{' = ' if step.targets else 'return '}{flat(step.code, words)}"
+        (f"{', '.join(names[v] for v in step.assigned)} = " if step.targets else "return ")
+        + flat(step.code, words)
         for step in joined
     ]
 

@@ -75,7 +75,7 @@ def test_texts_and_classes_in_place_of_objects_are_refused() -> None:
 
 def test_patterns_without_whole_channels_are_refused() -> None:
     with pytest.raises(
-        RecipeError, match=r"Elements\(\) removes none. Use the pattern 'channels' or 'heads'"
+        RecipeError, match=r"Elements\(\) removes none. Use the pattern 'channels', 'heads' or 'layers'"
     ):
         Recipe(recovery=Recovery(penalty=GroupLasso()))
     assert with_penalty(GroupLasso(), pattern=Heads()).recovery.penalty == GroupLasso()

@@ -72,7 +72,8 @@ def _follows(found: Facts, space: Space) -> dict[Axis, list[Axis]]:
             follows.setdefault(r.b, []).append(r.a)
         elif isinstance(r, Product):
             # A flat axis is stuck because of the factor that would have gone; the others never would.
-            would = max(r.factors, key=lambda f: (space.classes.find(f) not in never, space.precedence(f)))
+            wide = [f for f in r.factors if found.sizes[f] > 1] or list(r.factors)
+            would = max(wide, key=lambda f: (space.classes.find(f) not in never, space.precedence(f)))
             follows.setdefault(would, []).append(r.flat)
             follows.setdefault(r.flat, []).extend(r.factors)
     return follows

@@ -8,9 +8,12 @@ from torch import nn
 
 from secateur.errors import NumericalError, RecipeError, did_you_mean
 
+NORMED = (".original0", ".original1", "weight_g", "weight_v")
+"""Endings of the names that weight_norm gives to the length and the direction of a weight."""
+
 
 def prunable(
-    model: nn.Module, only: Sequence[str] = ("*",), skip: Sequence[str] = ()
+    model: nn.Module, only: Sequence[str] = ("*",), skip: Sequence[str] = (), *, normed: bool = True
 ) -> dict[str, nn.Parameter]:
     """Parameters with two or more axes whose names match `only` and not `skip`, in model order.
 
@@ -21,6 +24,7 @@ def prunable(
         model: any module.
         only: shell-style patterns, for instance `("features.*",)`; `"*"` also matches dots.
         skip: shell-style patterns of parameters to leave out, for instance `("head.weight",)`.
+        normed: whether a weight under weight_norm is refused; otherwise it is left out.
 
     Raises:
         RecipeError: a pattern matches no such parameter, or nothing is left to prune.
@@ -30,6 +34,8 @@ def prunable(
         for name, parameter in model.named_parameters()
         if parameter.dim() >= 2 and parameter.is_floating_point() and parameter.numel() > 0
     }
+    if not normed:
+        weights = {name: weight for name, weight in weights.items() if not name.endswith(NORMED)}
     for name in weights:
         if name.endswith((".original0", "weight_g")):
             raise RecipeError(

@@ -75,8 +75,8 @@ def coupled_plan(
         RecipeError: a name pattern matches nothing, or no group is left.
         GoalError: the sparsity is out of reach; the message says how much is possible.
     """
-    chosen = prunable(model, recipe.only, recipe.skip)
-    barred = set(prunable(model)) - set(prunable(model, skip=recipe.skip))
+    chosen = prunable(model, recipe.only, recipe.skip, normed=False)
+    barred = set(prunable(model, normed=False)) - set(prunable(model, skip=recipe.skip, normed=False))
     groups = [g for g in pattern.select(structure.coupling.groups) if _allowed(g, chosen, barred)]
     if not groups:
         raise RecipeError(
