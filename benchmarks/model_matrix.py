@@ -34,8 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         work = given.work or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
-        for result in run(chosen, work, limits, given.jobs, given.tool, given.again):
-            print(_line(result), flush=True)
+        if not given.page_only:
+            for result in run(chosen, work, limits, given.jobs, given.tool, given.again):
+                print(_line(result), flush=True)
         results = read(work / "results.jsonl")
     text = page(chosen, results, limits, _command(given))
     if given.out is None:
@@ -97,6 +98,7 @@ def _command(given: argparse.Namespace) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.model_matrix", description=__doc__)
     parser.add_argument("--out", type=Path, help="write the page here instead of printing it")
+    parser.add_argument("--page-only", action="store_true", help="run nothing, write what the work folder has")
     parser.add_argument("--work", type=Path, help="keep results here, and go on from them")
     parser.add_argument("--only", nargs="+", default=[], metavar="PATTERN", help="for instance 'timm/vit*'")
     parser.add_argument("--fast", action="store_true", help=f"only {len(FAST)} that stand for the others")
@@ -106,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--limit-seconds", type=float, default=120, help="of CPU time each (default: %(default)s)"
     )
-    parser.add_argument("--limit-gb", type=float, default=8, help="of memory each (default: %(default)s)")
+    parser.add_argument("--limit-gb", type=float, default=10, help="of memory each (default: %(default)s)")
     return parser
 
 

@@ -68,6 +68,9 @@ def page(
     if too_large:
         reasons = [f"- {a.name}: {_escaped(by_name[a.name, TOOLS[0]].problem)}" for a in too_large]
         parts.append("\n".join(["## Not tried\n", *reasons]))
+    open_ = [a.name for a in architectures if a not in done]
+    if open_:
+        parts.append(f"## Not run yet\n\n{len(open_)} of {len(architectures)}: {', '.join(open_)}.")
     return "\n\n".join([*(part.strip() for part in parts), _origin(command)]) + "\n"
 
 
