@@ -98,7 +98,7 @@ def _command(given: argparse.Namespace) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.model_matrix", description=__doc__)
     parser.add_argument("--out", type=Path, help="write the page here instead of printing it")
-    parser.add_argument("--page-only", action="store_true", help="run nothing, write what the work folder has")
+    parser.add_argument("--page-only", action="store_true", help="run nothing, write what is there")
     parser.add_argument("--work", type=Path, help="keep results here, and go on from them")
     parser.add_argument("--only", nargs="+", default=[], metavar="PATTERN", help="for instance 'timm/vit*'")
     parser.add_argument("--fast", action="store_true", help=f"only {len(FAST)} that stand for the others")
