@@ -40,7 +40,7 @@ def test_libfuzzer(seeds: Path, tmp_path: Path) -> None:
         pytest.skip(f"{reason}; test_altered_tensors drives the same target without libFuzzer")
     program = compiled(tmp_path / "fuzz", [TARGET], "clang", flags)
     (tmp_path / "found").mkdir()
-    # The peak that libFuzzer reads is also that of the process which started it, so its own limit is on malloc.
+    # The peak that libFuzzer reads is also that of who started it, so the limit is on single allocations.
     memory = ["-rss_limit_mb=8192", "-malloc_limit_mb=64"]
     limits = [f"-max_total_time={SECONDS}", "-seed=1", "-timeout=5", *memory, "-max_len=8192"]
     code, printed = run([program, *limits, f"-artifact_prefix={tmp_path}/", tmp_path / "found", seeds])

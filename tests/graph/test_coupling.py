@@ -251,7 +251,8 @@ class Network:
         return name
 
     def split(self, v: str, width: int) -> None:
-        self.lines.append(f"v{len(self.lines)}, dead{len(self.lines)} = Split <axis = 1, num_outputs = 2> ({v})")
+        number = len(self.lines)
+        self.lines.append(f"v{number}, dead{number} = Split <axis = 1, num_outputs = 2> ({v})")
         self.widths[f"v{len(self.lines) - 1}"] = width // 2
 
     def shuffle(self, v: str, width: int) -> None:
