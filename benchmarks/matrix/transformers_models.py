@@ -151,7 +151,8 @@ def transformers_models() -> list[Architecture]:
 def _build(tiny: Tiny) -> nn.Module:
     import transformers
 
-    transformers.logging.set_verbosity_error()  # defaults name tokens beyond the tiny vocabulary
+    # Defaults name tokens beyond the tiny vocabulary.
+    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     network = getattr(transformers, tiny.network)
     parts = {name: getattr(transformers, kind)(**options) for name, (kind, options) in tiny.parts.items()}
     config = network.config_class(**{**tiny.options, **parts})

@@ -15,7 +15,8 @@ from secateur import Calibration, Masks, Recipe, find_masks
 from secateur.allocation import ALLOCATIONS
 from secateur.core.protocols import CoupledPattern
 from secateur.criteria import CRITERIA
-from secateur.masking import Plan, plan
+from secateur.masking import plan
+from secateur.masking.free import Plan
 from secateur.patterns import PATTERNS
 
 FREE = [name for name, pattern in PATTERNS.items() if not isinstance(pattern(), CoupledPattern)]
