@@ -41,12 +41,39 @@ REFUSED: dict[str, tuple[str, str]] = {
         'y = Resize <nearest_mode = "ceil"> (x, , val_3)',
         "PyTorch has no interpolation for mode nearest with half_pixel and ceil",
     ),
+    "more channels": (
+        'y = Resize <coordinate_transformation_mode = "asymmetric", nearest_mode = "floor"> (x, , val_4)',
+        "it resizes the batch or the channels",
+    ),
+    "sizes from data": (
+        "a = Cast <to = 7> (x) b = ReduceMax <keepdims = 0> (a) c = Mul (b, zero) d = Add (c, val_5) "
+        'y = Resize <mode = "linear"> (x, , , d)',
+        "its input 3 is computed from data",
+    ),
+    "the last of equals": (
+        "y = ArgMax <select_last_index = 1> (x)",
+        "PyTorch takes the first of equal elements",
+    ),
+    "a sum from the end": ("y = CumSum <reverse = 1> (x, one)", "PyTorch only adds up from the start"),
+    "uneven padding that does not count": (
+        "y = AveragePool <kernel_shape = [2, 2], pads = [1, 0, 0, 0]> (x)",
+        "a padding that differs before and after",
+    ),
+    "flattened on both sides": ("y = Flatten <axis = 2> (x)", "it flattens at axis 2"),
+    "backwards along a part": (
+        "y = Slice (x, val_6, val_7, one, val_7)",
+        "it goes backwards along a part of an axis",
+    ),
     "channels in another order": ("y = DepthToSpace <blocksize = 2> (x)", "mode DCR"),
 }
 TENSORS: dict[str, Any] = {
     "val_0": np.float32(0.1),
     "val_1": np.ones((1, 3, 6), np.float32),
     "val_2": np.ones((1, 3, 1), np.float32),
+    "val_4": np.array([1, 2, 2, 2], np.float32),
+    "val_5": np.array([2, 4, 12, 12]),
+    "val_6": np.array([2]),
+    "val_7": np.array([-1]),
     "val_3": np.array([1, 1, 2, 2], np.float32),
 }
 

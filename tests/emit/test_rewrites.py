@@ -124,6 +124,20 @@ def test_attention_that_is_scaled_after_the_product(tmp_path: Path) -> None:
     assert forward(model, tmp_path) == ["return F.scaled_dot_product_attention(x, x, x)"]
 
 
+def test_attention_whose_empty_rows_are_made_zero(tmp_path: Path) -> None:
+    """As PyTorch's exporter writes a mask that is true where there is something to see."""
+    scores = "k = Transpose <perm = [0, 1, 3, 2]> (x) a = MatMul (x, k) b = Mul (val_0, a) c = Softmax (b)"
+    model = parsed(f"{scores} d = IsNaN (c) e = Where (d, val_1, c) y = MatMul (e, x)", NUMBERS)
+    assert forward(model, tmp_path) == ["return F.scaled_dot_product_attention(x, x, x, scale=0.5)"]
+
+
+def test_products_with_softmax_that_are_no_attention(tmp_path: Path) -> None:
+    model = parsed("a = MatMul (x, x) b = Softmax <axis = 1> (a) y = MatMul (b, x)")
+    assert forward(model, tmp_path) == ["return F.softmax(x @ x, dim=1) @ x"]
+    model = parsed("a = MatMul (x, x) b = Softmax (a) y = MatMul (b, x)")
+    assert forward(model, tmp_path / "other") == ["return F.softmax(x @ x, dim=-1) @ x"]
+
+
 def test_a_group_norm_is_found_in_its_pieces(tmp_path: Path) -> None:
     module = emitted(traced(nn.Sequential(nn.GroupNorm(2, 4)), torch.randn(1, 4, 3)), tmp_path)
     assert lines(module, "__init__") == ["self.layer0 = nn.GroupNorm(2, 4)"]

@@ -144,6 +144,16 @@ WITH_CONSTANTS: dict[str, tuple[str, dict[str, Any], list[str]]] = {
         {"val_0": whole(0), "val_1": whole(2**62), "val_2": whole(-1), "val_3": whole(-(2**62))},
         ["return x[:, :, ::2].flip(1)"],
     ),
+    "places that are written": (
+        'a = Neg (x) y = ScatterND <reduction = "add"> (x, val_0, val_1)',
+        {"val_0": np.array([[0, 1]]), "val_1": np.ones((1, 6, 6), np.float32)},
+        ["return x.index_put(self.val_0.unbind(-1), self.val_1, accumulate=True)"],
+    ),
+    "one element for each index": (
+        "a = GatherElements <axis = 1> (x, val_0) y = Neg (a)",
+        {"val_0": np.zeros((1, 2, 1, 1), np.int64)},
+        ["return -x.gather(1, self.val_0)"],
+    ),
     "places": (
         "y = GatherND (x, val_0)",
         {"val_0": np.array([[0, 1], [0, 3]])},
@@ -224,6 +234,70 @@ LAYERS: dict[str, tuple[str, dict[str, Any], list[str], str]] = {
         ["self.n = nn.GroupNorm(2, 4)"],
         "self.n(x)",
     ),
+    "BatchNorm on tensors by themselves": (
+        "BatchNormalization (x, factors, offsets, means, spreads)",
+        {name: floats(1, 2, 3, 4) for name in ("factors", "offsets", "means", "spreads")},
+        [
+            f"self.{name} = nn.Parameter(torch.zeros(4))"
+            for name in ("means", "spreads", "factors", "offsets")
+        ],
+        "F.batch_norm(x, self.means, self.spreads, self.factors, self.offsets)",
+    ),
+    "BatchNorm without factors": (
+        "BatchNormalization (x, val_1, val_0, n.running_mean, n.running_var)",
+        {"val_0": np.zeros(4, np.float32), "val_1": np.ones(4, np.float32)}
+        | {f"n.running_{name}": floats(1, 2, 3, 4) for name in ("mean", "var")},
+        ["self.n = nn.BatchNorm2d(4, affine=False)"],
+        "self.n(x)",
+    ),
+    "LayerNorm on tensors by themselves": (
+        "LayerNormalization <axis = 2> (x, factors, offsets)",
+        {name: WEIGHT[:36].reshape(6, 6) for name in ("factors", "offsets")},
+        [f"self.{name} = nn.Parameter(torch.zeros(6, 6))" for name in ("factors", "offsets")],
+        "F.layer_norm(x, (6, 6), self.factors, self.offsets)",
+    ),
+    "LayerNorm without factors": (
+        "LayerNormalization <epsilon = 0.01> (x, val_1)",
+        {"val_1": np.ones(6, np.float32)},
+        [],
+        "F.layer_norm(x, (6,), eps=0.01)",
+    ),
+    "InstanceNorm on tensors by themselves": (
+        "InstanceNormalization (x, factors, offsets)",
+        {name: floats(1, 2, 3, 4) for name in ("factors", "offsets")},
+        [f"self.{name} = nn.Parameter(torch.zeros(4))" for name in ("factors", "offsets")],
+        "F.instance_norm(x, weight=self.factors, bias=self.offsets)",
+    ),
+    "InstanceNorm without factors": (
+        "InstanceNormalization (x, val_1, val_0)",
+        {"val_0": np.zeros(4, np.float32), "val_1": np.ones(4, np.float32)},
+        [],
+        "F.instance_norm(x)",
+    ),
+    "GroupNorm on tensors by themselves": (
+        "GroupNormalization <num_groups = 2> (x, factors, offsets)",
+        {name: floats(1, 2, 3, 4) for name in ("factors", "offsets")},
+        [f"self.{name} = nn.Parameter(torch.zeros(4))" for name in ("factors", "offsets")],
+        "F.group_norm(x, 2, self.factors, self.offsets)",
+    ),
+    "GroupNorm without factors": (
+        "GroupNormalization <num_groups = 2> (x, val_1, val_0)",
+        {"val_0": np.zeros(4, np.float32), "val_1": np.ones(4, np.float32)},
+        [],
+        "F.group_norm(x, 2)",
+    ),
+    "PReLU on a tensor by itself": (
+        "PRelu (x, slope)",
+        {"slope": floats(0.1, 0.2, 0.3, 0.4).reshape(4, 1, 1)},
+        ["self.slope = nn.Parameter(torch.zeros(4, 1, 1))"],
+        "F.prelu(x, self.slope.flatten())",
+    ),
+    "Conv with no padding to be found": (
+        'Conv <auto_pad = "VALID"> (x, conv.weight)',
+        {"conv.weight": WEIGHT.reshape(3, 4, 3, 3)},
+        ["self.conv = nn.Conv2d(4, 3, 3, bias=False)"],
+        "self.conv(x)",
+    ),
     "PReLU": (
         "PRelu (x, act.weight)",
         {"act.weight": floats(0.25)},
@@ -248,7 +322,7 @@ LAYERS: dict[str, tuple[str, dict[str, Any], list[str], str]] = {
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers_and_their_weights(name: str, tmp_path: Path) -> None:
     node, tensors, made, called = LAYERS[name]
-    opset = 21 if name == "GroupNorm" else 20
+    opset = 21 if "GroupNorm" in name else 20
     module = emitted(parsed(f"y = {node}", tensors, opset=opset), tmp_path)
     found = " ".join(lines(module, "__init__")).replace("( ", "(").replace(" )", ")")
     assert (found, lines(module, "forward")) == (" ".join(made), [f"return {called}"])

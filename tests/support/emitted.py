@@ -52,6 +52,7 @@ def parsed(
 
 def emitted(model: onnx.ModelProto, folder: Path) -> ModuleType:
     """The module of a model, which emit-python has checked on random inputs."""
+    folder.mkdir(exist_ok=True)
     onnx.save(model, folder / "network.onnx")
     return imported(emit_python(folder / "network.onnx", folder / "emitted").module)
 

@@ -45,6 +45,8 @@ def join(steps: list[Step]) -> list[Step]:
 
 def _apart(step: Step, pending: Mapping[Variable, Expr]) -> list[Variable]:
     """What is to be a step of its own before this one, in its order."""
+    if len(step.code.pieces) == 1 and step.read:
+        return []  # what is only passed on needs no name of its own
     heavy = [variable for variable, code in pending.items() if code.heavy]
     receivers = {p.variable for p in pieces_of(step.code) if isinstance(p, Local) and p.rank == ATOM}
     apart = {variable for variable in heavy if variable in receivers}
