@@ -52,7 +52,7 @@ def structure_of(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Struct
         ExportError: the network cannot be traced.
         CouplingError: its channels cannot be followed.
     """
-    graph = trace(model, example_inputs)
+    graph = trace(model, example_inputs, any_batch=False)
     values = look(graph, [x.detach().cpu().numpy() for x in example_inputs])
     parameters = [name for name, _ in model.named_parameters(remove_duplicate=False)]
     buffers = [name for name, _ in model.named_buffers(remove_duplicate=False)]

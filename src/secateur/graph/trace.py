@@ -13,31 +13,35 @@ import onnx_ir
 import torch
 from onnx_ir.tensor_adapters import TorchTensor
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from secateur.core.modes import evaluation_mode
 from secateur.errors import ExportError
 from secateur.graph.plain import plain
 
 
-def trace(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> onnx_ir.Model:
+def trace(
+    model: nn.Module, example_inputs: tuple[Tensor, ...], *, any_batch: bool = True
+) -> onnx_ir.Model:
     """Export with `torch.onnx.export(dynamo=True, optimize=False)`, which keeps every parameter's name.
 
     What the exporter computes though it is known already is computed here, see `secateur.graph.plain`.
 
-    The first axis of the inputs stays free where the network allows any batch size; where it does not,
-    the graph has the batch size of the example.
+    Args:
+        model: the network.
+        example_inputs: positional inputs of one forward call.
+        any_batch: leave the first axis of the inputs free where the network allows any batch size. Where it
+            does not, and without `any_batch` (half the time), the graph has the batch size of the example.
 
     Raises:
         ExportError: the example input does not run, or PyTorch cannot export the network.
     """
     try:
         with evaluation_mode(model):
-            inputs = _batch_of_two(model, example_inputs, _outputs(model, example_inputs))
-            if inputs is not None:
-                dynamic = tuple({0: torch.export.Dim("batch")} for _ in inputs)
-                with contextlib.suppress(Exception):  # the network fixes its batch size: export that
-                    return _export(model, inputs, dynamic)
-            return _export(model, example_inputs, None)
+            answer = _outputs(model, example_inputs)
+            two = _batch_of_two(model, example_inputs, answer) if any_batch else None
+            graph = None if two is None else _exported_for_any_batch(model, two)
+            return _exported(model, example_inputs, None) if graph is None else graph
     except ExportError:
         raise
     except Exception as error:
@@ -122,7 +126,29 @@ def _tensors(outputs: Any) -> list[Tensor]:
     return [leaf for leaf in leaves if isinstance(leaf, Tensor)]
 
 
-def _export(model: nn.Module, inputs: tuple[Tensor, ...], dynamic: Any) -> onnx_ir.Model:
+def _exported_for_any_batch(model: nn.Module, inputs: tuple[Tensor, ...]) -> onnx_ir.Model | None:
+    """None where the network fixes its batch size, which the exporter may take for the answer in silence."""
+    try:
+        graph = _exported(model, inputs, tuple({0: torch.export.Dim("batch")} for _ in inputs))
+    except Exception:  # whatever it is, a fixed batch is tried next, whose error is the one to show
+        return None
+    ends = (*graph.graph.inputs, *graph.graph.outputs)
+    fixed = any(value.shape is not None and isinstance(value.shape[0], int) for value in ends)
+    return None if fixed else graph
+
+
+def _exported(model: nn.Module, inputs: tuple[Tensor, ...], dynamic: Any) -> onnx_ir.Model:
+    """Attention of some forms (T5's bias, Swin's windows) is exported from its plain products only."""
+    try:
+        return _written(model, inputs, dynamic)
+    except Exception:
+        if not any("scaled_dot_product" in line for line in traceback.format_exc().splitlines()):
+            raise
+    with sdpa_kernel(SDPBackend.MATH):
+        return _written(model, inputs, dynamic)
+
+
+def _written(model: nn.Module, inputs: tuple[Tensor, ...], dynamic: Any) -> onnx_ir.Model:
     with _quiet():
         program = torch.onnx.export(
             model, inputs, dynamo=True, optimize=False, verbose=False, dynamic_shapes=dynamic
