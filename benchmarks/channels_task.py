@@ -11,8 +11,9 @@ from benchmarks.common import Options, channels_last_, train
 from torch import Tensor, nn
 
 from secateur import Channels, Distillation, Recipe, Recovery, find_masks
-from secateur.allocation import Uniform
+from secateur.allocation import GlobalRank
 from secateur.core.task import Calibration
+from secateur.criteria import Gates
 from secateur.export import state_hash
 from secateur.graph.structure import Structure
 from secateur.recovery import randomness
@@ -120,8 +121,9 @@ def recipe(steps: int) -> Recipe:
     )
     return Recipe(
         sparsity=1 - 1 / TIMES_FEWER,
-        pattern=Channels(round_to=1),
-        allocation=Uniform(),
+        criterion=Gates(),
+        pattern=Channels(pool="sum", relative=False, round_to=1),
+        allocation=GlobalRank(per_cost=True),
         schedule=OneShot(),
         measure="multiply_adds",
         recovery=recovery,
@@ -161,7 +163,7 @@ def resnet20(options: Options) -> Subject:
         "channels that blocks add to stay. torch-pruning fails on these shortcuts unless it is told which "
         f"modules to leave alone, here {len(told)}."
     )
-    return Subject("ResNet-20", task, 1000, told, origin)
+    return Subject("ResNet-20", task, 2000, told, origin)
 
 
 def resnet56(options: Options, images: Cifar10) -> Subject:

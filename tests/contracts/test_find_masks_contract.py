@@ -20,7 +20,8 @@ from secateur.masking.free import Plan
 from secateur.patterns import PATTERNS
 
 FREE = [name for name, pattern in PATTERNS.items() if not isinstance(pattern(), CoupledPattern)]
-BY_CHANNEL = {"activation", "bn_scale", "fpgm"}  # one score for each output channel, on its whole row
+# one score for each output channel, on its whole row
+BY_CHANNEL = {"activation", "bn_scale", "fpgm", "gates"}
 COMBINATIONS = list(itertools.product(CRITERIA, FREE, ALLOCATIONS))
 
 

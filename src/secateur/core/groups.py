@@ -52,9 +52,11 @@ class ScoredGroup:
         scores: (units,) importance of each unit; -inf for units that are already removed.
         least: units that are already removed and stay so (masks are nested along a schedule).
         most: units that may go at most, so that the floor stays.
+        cost: what one unit takes along of what the recipe counts, before any other has gone.
     """
 
     group: Group
     scores: Tensor
     least: int
     most: int
+    cost: float = 1.0

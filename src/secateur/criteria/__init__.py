@@ -8,6 +8,7 @@ from secateur.criteria.activation import Activation
 from secateur.criteria.bn_scale import BnScale
 from secateur.criteria.fisher import Fisher
 from secateur.criteria.fpgm import FPGM
+from secateur.criteria.gates import Gates
 from secateur.criteria.lamp import LAMP
 from secateur.criteria.magnitude import Magnitude
 from secateur.criteria.random import Random
@@ -19,6 +20,7 @@ CRITERIA: dict[str, type[Criterion]] = {
     "bn_scale": BnScale,
     "fisher": Fisher,
     "fpgm": FPGM,
+    "gates": Gates,
     "lamp": LAMP,
     "magnitude": Magnitude,
     "random": Random,
@@ -33,6 +35,7 @@ __all__ = [
     "Activation",
     "BnScale",
     "Fisher",
+    "Gates",
     "Magnitude",
     "Random",
     "Taylor",

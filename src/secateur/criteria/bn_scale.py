@@ -8,10 +8,8 @@ from torch import Tensor, nn
 
 from secateur.core.protocols import Scores
 from secateur.core.task import Calibration
-from secateur.criteria.outputs import owner, spread, to_outputs
+from secateur.criteria.outputs import BatchNorm, norms_behind, owner, spread, to_outputs
 from secateur.errors import RecipeError
-
-BatchNorm = nn.modules.batchnorm._BatchNorm
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class BnScale:
         """
         gammas = _gammas(model)
         typical = torch.cat(list(gammas.values())).mean()
-        norms = _norms(model)
+        norms = norms_behind(model)
         scores = {name: torch.zeros_like(w) for name, w in parameters.items()}
         for name, weight in parameters.items():
             module, norm = owner(model, name), norms.get(name)
@@ -66,22 +64,6 @@ def _gammas(model: nn.Module) -> dict[str, Tensor]:
             "'magnitude', or 'taylor', which looks at data."
         )
     return gammas
-
-
-def _norms(model: nn.Module) -> dict[str, str]:
-    """Weight of a layer -> that of the BatchNorm right behind it."""
-    norms: dict[str, str] = {}
-    before = ("", 0)
-    for place, module in model.named_modules():
-        name = f"{place}.weight".lstrip(".")
-        own = dict(module.named_parameters(recurse=False))
-        if isinstance(module, BatchNorm) and before[1] == module.num_features and "weight" in own:
-            norms[before[0]] = name
-        if own:
-            weight = own.get("weight")
-            makes = 0 if weight is None or weight.dim() < 2 else len(to_outputs(weight, module))
-            before = (name, makes)
-    return norms
 
 
 def _relative_norms(weight: Tensor, module: nn.Module) -> Tensor:

@@ -30,8 +30,25 @@ def mean_over_batches(
         RecipeError: there are no data.
         NumericalError: the loss of a batch is NaN or infinite.
     """
-    data = needed(data, criterion)
     scores = {name: torch.zeros_like(weight) for name, weight in parameters.items()}
+    count = 0
+    for gradients in of_batches(model, parameters, data, criterion=criterion):
+        for name, gradient in gradients.items():
+            scores[name] += score(parameters[name].detach(), gradient)
+        count += 1
+    return {name: total / count for name, total in scores.items()}
+
+
+def of_batches(
+    model: nn.Module, parameters: Mapping[str, Tensor], data: Calibration | None, *, criterion: str
+) -> Iterator[dict[str, Tensor]]:
+    """Gradients of at most `data.limit` batches by parameter, without those that the loss does not touch.
+
+    Raises:
+        RecipeError: there are no data.
+        NumericalError: the loss of a batch is NaN or infinite.
+    """
+    data = needed(data, criterion)
     count = 0
     with evaluation_mode(model), _gradients(parameters.values()):
         for batch in islice(data.batches(), data.limit):
@@ -39,13 +56,10 @@ def mean_over_batches(
             if not bool(torch.isfinite(loss)):
                 raise NumericalError(f"The loss of calibration batch {count} is {float(loss.detach())}.")
             gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
-            for (name, weight), gradient in zip(parameters.items(), gradients, strict=True):
-                if gradient is not None:
-                    scores[name] += score(weight.detach(), gradient)
+            yield {n: g for n, g in zip(parameters, gradients, strict=True) if g is not None}
             count += 1
     if not count:
         raise RecipeError(f"The criterion {criterion!r} got no batch: task.batches() was empty.")
-    return {name: total / count for name, total in scores.items()}
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
+BatchNorm = nn.modules.batchnorm._BatchNorm
 
 
 def owner(model: nn.Module, name: str) -> nn.Module:
@@ -33,3 +34,19 @@ def spread(channels: Tensor, weight: Tensor, module: nn.Module) -> Tensor:
     scores = channels.new_empty(weight.numel())
     scores[places] = (channels / places.shape[1])[:, None]
     return scores.reshape(weight.shape)
+
+
+def norms_behind(model: nn.Module) -> dict[str, str]:
+    """Weight of a layer -> that of the BatchNorm right behind it."""
+    norms: dict[str, str] = {}
+    before = ("", 0)
+    for place, module in model.named_modules():
+        name = f"{place}.weight".lstrip(".")
+        own = dict(module.named_parameters(recurse=False))
+        if isinstance(module, BatchNorm) and before[1] == module.num_features and "weight" in own:
+            norms[before[0]] = name
+        if own:
+            weight = own.get("weight")
+            makes = 0 if weight is None or weight.dim() < 2 else len(to_outputs(weight, module))
+            before = (name, makes)
+    return norms

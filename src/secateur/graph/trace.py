@@ -20,9 +20,7 @@ from secateur.errors import ExportError
 from secateur.graph.plain import plain
 
 
-def trace(
-    model: nn.Module, example_inputs: tuple[Tensor, ...], *, any_batch: bool = True
-) -> onnx_ir.Model:
+def trace(model: nn.Module, example_inputs: tuple[Tensor, ...], *, any_batch: bool = True) -> onnx_ir.Model:
     """Export with `torch.onnx.export(dynamo=True, optimize=False)`, which keeps every parameter's name.
 
     What the exporter computes though it is known already is computed here, see `secateur.graph.plain`.

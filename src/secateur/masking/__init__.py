@@ -106,7 +106,8 @@ def _due(layout: AnyPlan, recipe: Recipe, scores: Scores, due: float) -> tuple[l
     """The units' scores in each group, and how many of them go."""
     units = [recipe.pattern.units(group, scores) for group in layout.groups]
     scored = [
-        ScoredGroup(group, pooled, gone, max(gone, most))  # earlier masks may have had a lower floor
+        # earlier masks may have had a lower floor
+        ScoredGroup(group, pooled, gone, max(gone, most), layout.cost(group))
         for group, pooled, most in zip(layout.groups, units, layout.most, strict=True)
         for gone in [int(torch.isneginf(pooled).sum())]
     ]

@@ -59,6 +59,10 @@ class CoupledPlan:
                 counts = back
         return counts
 
+    def cost(self, group: Group) -> float:
+        """What a unit of the whole network takes along of what is counted."""
+        return self.budget.total - self.budget.left({group.name: 1})
+
     def fraction(self, gone: Counts) -> float:
         """Fraction of what is counted that goes with so many units of each group."""
         return 1 - self.budget.left(gone) / self.budget.total

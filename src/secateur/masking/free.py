@@ -31,6 +31,10 @@ class Plan:
     unit_size: float
     counted: int
 
+    def cost(self, group: Group) -> float:
+        """Elements that go with a unit, the same in every group."""
+        return self.unit_size
+
     def units_due(self, sparsity: float) -> int:
         """Units to remove for this fraction of what is counted: round(sparsity * counted) elements."""
         return round(round(sparsity * self.counted) / self.unit_size)
