@@ -18,8 +18,8 @@ class Gates:
 
     The sum is the derivative by a gate that multiplies the channel (Molchanov et al., arXiv 1906.10771,
     eq. 9 and section 3.2, Taylor-FO-BN). `Taylor` adds the squares instead, as if each weight went alone.
-    Where BatchNorm follows a layer, as `BnScale` finds it, its channels are the BatchNorm's: such layers score
-    zero, unless no BatchNorm is among the parameters, as where single weights go.
+    Where BatchNorm follows a layer, as `BnScale` finds it, its channels are the BatchNorm's, and the layer
+    scores zero; unless no BatchNorm is among the parameters, as where single weights go.
 
     Made for whole channels, with `Channels(pool="sum", relative=False)`. Each channel of a module is scored
     once: at its bias where that is among the parameters, else spread evenly over the weights that make it.
