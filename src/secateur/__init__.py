@@ -21,6 +21,7 @@ from secateur.version import VERSION as __version__
 if TYPE_CHECKING:
     from secateur.allocation import ErdosRenyi, GlobalRank, Isomorphic, Uniform
     from secateur.artifact.network import Network, load
+    from secateur.compiler import CompiledModel, compile  # noqa: A004 - what everyone calls it
     from secateur.core.masks import Masks
     from secateur.core.task import Calibration, Metric, Task
     from secateur.criteria import (
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 _HOME = {
     "secateur.allocation": ("ErdosRenyi", "GlobalRank", "Isomorphic", "Uniform"),
     "secateur.artifact.network": ("Network", "load"),
+    "secateur.compiler": ("CompiledModel", "compile"),
     "secateur.core.masks": ("Masks",),
     "secateur.core.task": ("Calibration", "Metric", "Task"),
     "secateur.criteria": (
@@ -80,6 +82,7 @@ __all__ = [
     "Calibration",
     "Channels",
     "Codebook",
+    "CompiledModel",
     "Compression",
     "Distillation",
     "Elements",
@@ -114,6 +117,7 @@ __all__ = [
     "Wanda",
     "WeightOnly",
     "__version__",
+    "compile",
     "compress",
     "cut",
     "cuttable",

@@ -11,6 +11,7 @@
     ├── ExportError        a network that cannot be turned into an ONNX graph, or differs from it
     ├── CouplingError      a graph whose channels cannot be followed
     ├── SurgeryError       a cut that the network's code does not follow; it was rolled back
+    ├── CompileError       a network or target that cannot be compiled to C
     └── Interrupted        the user stopped the run; a checkpoint was left
 
 Every message says what happened with its values, what was expected, and how to mend it. The command
@@ -63,6 +64,10 @@ class CouplingError(SecateurError):
 
 class SurgeryError(SecateurError):
     """A cut that the network's code does not follow; it was rolled back."""
+
+
+class CompileError(SecateurError):
+    """A network or target that cannot be compiled to C."""
 
 
 class Interrupted(SecateurError):  # noqa: N818 - the user's wish, not an error

@@ -1,0 +1,68 @@
+"""How is a compiled network called from Python?"""
+
+import ctypes
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from secateur.compiler.emit import Sources
+from secateur.compiler.memory import ALIGNMENT
+from secateur.compiler.program import Tensor
+from secateur.errors import CompileError
+
+
+class CompiledModel:
+    """A network as native code.
+
+    Called with NumPy arrays or torch tensors in the order of its inputs; those that lie in memory as the
+    network reads them are not copied. One call at a time: they share the working memory.
+
+    Attributes:
+        library: the file that was built.
+        sources: the C files that it was built from, and their sizes.
+    """
+
+    def __init__(self, library: Path, sources: Sources) -> None:
+        self.library = library
+        self.sources = sources
+        self._run = ctypes.CDLL(str(library)).model_run
+        self._run.argtypes = [ctypes.c_void_p] * 3
+        self._run.restype = None
+        room = np.zeros(sources.arena + ALIGNMENT, np.uint8)  # 0: what is read beyond an end is no NaN
+        self._arena = room[-room.ctypes.data % ALIGNMENT :]
+
+    def __call__(self, *inputs: Any) -> Any:
+        """The output; a tuple where there are several. NumPy arrays, or torch tensors where all inputs are.
+
+        Raises:
+            CompileError: an input has another shape or type, or there are more or fewer.
+        """
+        wanted = self.sources.inputs
+        if len(inputs) != len(wanted):
+            raise CompileError(f"The network takes {len(wanted)} inputs, got {len(inputs)}.")
+        arrays = [_array(x, tensor) for x, tensor in zip(inputs, wanted, strict=True)]
+        outputs = [np.empty(tensor.shape, tensor.dtype) for tensor in self.sources.outputs]
+        self._run(_pointers(arrays), _pointers(outputs), self._arena.ctypes.data)
+        if inputs and all(hasattr(x, "detach") for x in inputs):
+            import torch
+
+            answers: list[Any] = [torch.from_numpy(y) for y in outputs]
+        else:
+            answers = list(outputs)
+        return answers[0] if len(answers) == 1 else tuple(answers)
+
+
+def _array(given: Any, tensor: Tensor) -> NDArray[Any]:
+    array = np.asarray(given.detach().cpu().numpy() if hasattr(given, "detach") else given)
+    if array.shape != tensor.shape or array.dtype != tensor.dtype:
+        raise CompileError(
+            f"The input {tensor.name!r} is {array.dtype.name} {array.shape}. Expected {tensor.dtype.name} "
+            f"{tensor.shape}: shapes are fixed when the network is compiled."
+        )
+    return np.ascontiguousarray(array)
+
+
+def _pointers(arrays: list[NDArray[Any]]) -> Any:
+    return (ctypes.c_void_p * max(1, len(arrays)))(*[array.ctypes.data for array in arrays])

@@ -1,0 +1,19 @@
+"""What is done to a graph before it is written as C? Each pass is one file, registered here in its order."""
+
+from collections.abc import Callable, Sequence
+
+import onnx_ir
+
+from secateur.compiler.passes.activations import fuse_activations_
+from secateur.compiler.passes.batchnorm import fold_batchnorms_
+from secateur.compiler.passes.residuals import fuse_residuals_
+from secateur.compiler.passes.tidy import tidy_
+
+PASSES: Sequence[Callable[[onnx_ir.Model], None]] = (
+    tidy_,
+    fold_batchnorms_,
+    fuse_residuals_,
+    fuse_activations_,
+    tidy_,
+)
+"""In place, one after the other."""

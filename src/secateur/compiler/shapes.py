@@ -1,0 +1,57 @@
+"""Which size does every axis have, and where do planes of images start?"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import onnx_ir
+from onnx_ir.passes import common
+
+from secateur.compiler.kernels import PLANES
+from secateur.compiler.targets import Target
+from secateur.surgery.onnx.example import example_inputs
+
+PAGE = 4096  # bytes after which addresses fall into the same set of the first cache
+
+
+def fix_shapes_(graph: onnx_ir.Model, sizes: Mapping[str, Sequence[int]]) -> None:
+    """Give every input its size, infer all others, and compute what only depends on them.
+
+    Raises:
+        ArtifactError: an input has other free sizes than the batch and is not in `sizes`.
+    """
+    from onnxscript.optimizer import fold_constants
+
+    for value, array in zip(graph.graph.inputs, example_inputs(graph, sizes), strict=True):
+        value.shape = onnx_ir.Shape(array.shape)
+    for _ in range(2):  # what is folded makes more shapes known
+        for node in graph.graph:
+            for output in node.outputs:
+                output.shape = None if not output.is_graph_output() else output.shape
+        common.ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)(graph)
+        fold_constants(graph)
+        common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(graph)
+        common.RemoveUnusedNodesPass()(graph)
+
+
+def pitches(graph: onnx_ir.Model, target: Target) -> dict[str, int]:
+    """Value -> elements from plane to plane, of images that all their operators take with padded planes."""
+    found = {}
+    for value in (value for node in graph.graph for value in node.outputs):
+        sizes = [size for size in value.shape or () if isinstance(size, int)]
+        pixels = math.prod(sizes[2:])
+        pitch = _pitch(pixels, target)
+        if len(sizes) in (3, 4) and pixels >= target.pitch and pitch != pixels and _inside(value):
+            found[value.name or ""] = pitch
+    return found
+
+
+def _inside(value: onnx_ir.Value) -> bool:
+    """Is it seen only by operators that take padded planes?"""
+    maker = value.producer()
+    kinds = {reader.op_type for reader, _ in value.uses()} | {maker.op_type if maker else ""}
+    return kinds <= PLANES and not value.is_graph_output()
+
+
+def _pitch(pixels: int, target: Target) -> int:
+    pitch = -(-pixels // target.pitch) * target.pitch
+    return pitch + target.pitch if pitch * 4 % PAGE == 0 else pitch
