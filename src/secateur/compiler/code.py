@@ -99,12 +99,12 @@ class Code:
         writes = tuple(t for t in self.op.outputs if t is not None)
         if self.viewed:
             return Use(reads, writes, views={writes[0].name: reads[0]})
-        reuses: Mapping[str, str] | None = None
+        reuses: dict[str, str] = {}
         if self.reuses is not None:
             y, x = self.op.outputs[self.reuses[0]], self.op.inputs[self.reuses[1]]
             if y is not None and x is not None and x.array is None:
                 reuses = {y.name: x.name}
-        return Use(reads, writes, self.scratch, reuses)
+        return Use(reads, writes, self.scratch, reuses=reuses)
 
     def declarations(self, pointers: Mapping[str, str]) -> list[str]:
         """Of what the body names; `pointers` says where tensors are."""

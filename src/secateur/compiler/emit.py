@@ -102,7 +102,7 @@ def _pointers(program: Program, layout: Plan) -> dict[str, str]:
     found = {name: f"(void *)(r->arena + {offset})" for name, offset in layout.offsets.items()}
     found |= {t.name: f"r->inputs[{i}]" for i, t in enumerate(program.inputs)}
     found |= {t.name: f"r->outputs[{i}]" for i, t in enumerate(program.outputs)}
-    return found | {name: found[base] for name, base in layout.aliases.items()}
+    return found | {name: found[base] for name, base in layout.homes.items()}
 
 
 _HEAD = """/* Written by secateur {version}; do not edit. */

@@ -1,7 +1,7 @@
 """Where in the arena does each activation lie, so that as little memory as possible is needed?"""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from secateur.compiler.program import Tensor
 
@@ -16,15 +16,15 @@ class Use:
         reads: names of tensors.
         writes: tensors that start to live.
         scratch: bytes that only this step needs.
-        reuses: written tensor -> read tensor in whose place it may be computed, if that one dies here.
         views: written tensor -> read tensor that holds the same elements.
+        reuses: written tensor -> read tensor in whose place it may be computed, if that one dies here.
     """
 
     reads: tuple[str, ...]
     writes: tuple[Tensor, ...]
     scratch: int = 0
-    reuses: Mapping[str, str] | None = None
-    views: Mapping[str, str] | None = None
+    views: Mapping[str, str] = field(default_factory=dict)
+    reuses: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -32,89 +32,102 @@ class Plan:
     """Offsets in bytes.
 
     Attributes:
-        offsets: tensor -> where it starts; inputs, outputs and constants lie elsewhere.
-        aliases: tensor -> the tensor in whose memory it lies, through all views.
+        offsets: tensor -> where it starts; what the caller keeps lies elsewhere.
+        homes: tensor -> the tensor in whose memory it lies, of those that have none of their own.
         scratch: step -> where its scratch memory starts.
         size: bytes of the arena.
     """
 
     offsets: Mapping[str, int]
-    aliases: Mapping[str, str]
+    homes: Mapping[str, str]
     scratch: tuple[int, ...]
     size: int
+
+
+@dataclass
+class _Block:
+    """Memory that is taken from a first to a last step."""
+
+    name: str
+    size: int
+    first: int
+    last: int
+    start: int = 0
+
+    @property
+    def end(self) -> int:
+        return self.start + self.size
 
 
 def plan(uses: Sequence[Use], elsewhere: frozenset[str]) -> Plan:
     """Lay out all tensors: the largest first, each at the lowest place that is free while it lives.
 
-    Greedy by size, as in TensorFlow Lite's planner (arXiv 2001.03288, section 5.2).
+    Greedy by size (arXiv 2001.03288, section 5.2).
 
     Args:
         uses: of the steps, in order.
-        elsewhere: inputs, outputs and constants, which the caller keeps.
+        elsewhere: inputs and outputs, which the caller keeps.
     """
-    aliases = _aliases(uses, elsewhere)
-    blocks: dict[str, list[int]] = {}  # name -> bytes, first step, last step
+    homes = _homes(uses, elsewhere)
+    blocks = [*_tensors(uses, homes, elsewhere), *_scratch(uses)]
+    placed: list[_Block] = []
+    for block in sorted(blocks, key=lambda b: (-b.size, b.first, b.name)):
+        beside = [other for other in placed if other.first <= block.last and block.first <= other.last]
+        for other in sorted(beside, key=lambda b: b.start):
+            if block.end <= other.start:
+                break
+            block.start = max(block.start, -(-other.end // ALIGNMENT) * ALIGNMENT)
+        placed.append(block)
+    starts = {block.name: block.start for block in placed}
+    scratch = tuple(starts.pop(_scratch_name(step), 0) for step in range(len(uses)))
+    return Plan(starts, homes, scratch, max((block.end for block in placed), default=0))
+
+
+def _tensors(uses: Sequence[Use], homes: Mapping[str, str], elsewhere: frozenset[str]) -> Iterator[_Block]:
+    """Each lives from the step that writes it to the last that reads it or what shares its memory."""
+    blocks: dict[str, _Block] = {}
     for step, use in enumerate(uses):
         for tensor in use.writes:
-            name = aliases.get(tensor.name, tensor.name)
+            name = homes.get(tensor.name, tensor.name)
             if name not in elsewhere:
-                block = blocks.setdefault(name, [0, step, step])
-                block[0] = max(block[0], tensor.nbytes)
-                block[2] = step
+                block = blocks.setdefault(name, _Block(name, tensor.nbytes, step, step))
+                block.last = step
         for name in use.reads:
-            name = aliases.get(name, name)
+            name = homes.get(name, name)
             if name in blocks:
-                blocks[name][2] = step
+                blocks[name].last = step
+    yield from blocks.values()
+
+
+def _scratch(uses: Sequence[Use]) -> Iterator[_Block]:
+    for step, use in enumerate(uses):
         if use.scratch:
-            blocks[f"scratch {step}"] = [use.scratch, step, step]
-    placed: list[tuple[int, int, int, int]] = []  # first step, last step, start, end
-    offsets: dict[str, int] = {}
-    for name, (size, first, last) in sorted(blocks.items(), key=lambda b: (-b[1][0], b[1][1], b[0])):
-        start = 0
-        for _, _, taken, end in sorted(
-            (p for p in placed if p[0] <= last and first <= p[1]), key=lambda p: p[2]
-        ):
-            if start + size <= taken:
-                break
-            start = max(start, -(-end // ALIGNMENT) * ALIGNMENT)
-        offsets[name] = start
-        placed.append((first, last, start, start + size))
-    scratch = tuple(offsets.pop(f"scratch {step}", 0) for step in range(len(uses)))
-    return Plan(offsets, aliases, scratch, max((end for *_, end in placed), default=0))
+            yield _Block(_scratch_name(step), use.scratch, step, step)
 
 
-def _aliases(uses: Sequence[Use], elsewhere: frozenset[str]) -> dict[str, str]:
-    """Views, and what is computed in the place of an input that nothing reads any more."""
-    last: dict[str, int] = {}
-    aliases: dict[str, str] = {}
+def _scratch_name(step: int) -> str:
+    return f"\0scratch {step}"  # no tensor's: ONNX's names hold no zero
 
-    def root(name: str) -> str:
-        return aliases.get(name, name)
+
+def _homes(uses: Sequence[Use], elsewhere: frozenset[str]) -> dict[str, str]:
+    """Views, and what is computed in the place of a tensor that nothing reads any more."""
+    last = {name: step for step, use in enumerate(uses) for name in use.reads}
+    sizes = {tensor.name: tensor.nbytes for use in uses for tensor in use.writes}
+    homes: dict[str, str] = {}
+    living: dict[str, list[str]] = {}  # home -> all that lie there
+
+    def move_in(name: str, neighbour: str) -> None:
+        homes[name] = homes.get(neighbour, neighbour)
+        living.setdefault(homes[name], [homes[name]]).append(name)
 
     for step, use in enumerate(uses):
-        for name in use.reads:
-            last[name] = step
-        for view, source in (use.views or {}).items():
-            if view not in elsewhere:
-                aliases[view] = root(source)
-    for step, use in enumerate(uses):  # a root dies with the last of its views
-        for name in use.reads:
-            last[root(name)] = max(last.get(root(name), 0), last[name])
-    for step, use in enumerate(uses):
-        sizes = {tensor.name: tensor.nbytes for tensor in use.writes}
-        for written, read in (use.reuses or {}).items():
-            source = root(read)
-            free = source not in elsewhere and written not in elsewhere and written not in aliases
-            if free and last[source] == step and sizes[written] <= _stored(uses, source):
-                for name, base in list(aliases.items()):
-                    if base == written:
-                        aliases[name] = source
-                aliases[written] = source
-                last[source] = max(last.get(written, step), step)
-                break
-    return aliases
-
-
-def _stored(uses: Sequence[Use], name: str) -> int:
-    return next(t.nbytes for use in uses for t in use.writes if t.name == name)
+        for view, source in use.views.items():
+            move_in(view, source)
+        for written, read in use.reuses.items():
+            home = homes.get(read, read)
+            kept = home in elsewhere or written in elsewhere or home not in sizes
+            if not kept and sizes[written] <= sizes[home]:
+                # a view that comes later reads what it is a view of, so it counts already
+                if all(last.get(name, step) <= step for name in living.get(home, [home])):
+                    move_in(written, read)
+    return homes
