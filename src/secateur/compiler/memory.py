@@ -126,8 +126,8 @@ def _homes(uses: Sequence[Use], elsewhere: frozenset[str]) -> dict[str, str]:
         for written, read in use.reuses.items():
             home = homes.get(read, read)
             kept = home in elsewhere or written in elsewhere or home not in sizes
-            if not kept and sizes[written] <= sizes[home]:
-                # a view that comes later reads what it is a view of, so it counts already
-                if all(last.get(name, step) <= step for name in living.get(home, [home])):
-                    move_in(written, read)
+            # a view that comes later reads what it is a view of, so it counts already
+            dead = all(last.get(name, step) <= step for name in living.get(home, [home]))
+            if not kept and dead and sizes[written] <= sizes[home]:
+                move_in(written, read)
     return homes
