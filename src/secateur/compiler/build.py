@@ -1,45 +1,46 @@
 """How do C files become a library?"""
 
 import hashlib
-import importlib.util
 import os
 import re
-import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from secateur.compiler.emit import Sources
+from secateur.compiler.files.dispatch import run_name, variants
 from secateur.compiler.targets import Target
+from secateur.compiler.toolchain import Toolchain, toolchain
 from secateur.errors import CompileError
 
-FLAGS = ("-std=gnu11", "-O3", "-fno-math-errno", "-ffp-contract=fast", "-Wall", "-Wextra", "-I.")
+LIBRARY = "libmodel.so"
+OBJECT = "model.o"
 
 
 def build(sources: Sources, target: Target) -> Path:
-    """The shared library of these files, from the cache where it was built before.
+    """What these files become, from the cache where it was built before.
+
+    A shared library; for a target without an operating system the object file of `model.c`, which shows that
+    it compiles, and how large it is.
 
     Raises:
         CompileError: there is no compiler, or it refuses the files.
     """
-    command = [*compiler(target), *FLAGS, *target.flags, "-shared", "-fPIC"]
-    key = hashlib.sha256(repr(command).encode())
-    for name, content in sorted(sources.files.items()):
-        key.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
-    folder = _cache() / key.hexdigest()[:32]
-    library = folder / "model.so"
-    if library.is_file():
-        return library
+    commands = _commands(sources, target, toolchain(target))
+    folder = _cache() / _key(commands, sources)
+    built = folder / (LIBRARY if target.hosted else OBJECT)
+    if built.is_file():
+        return built
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         work = Path(temporary, "build")
         write(sources.files, work)
-        run([*command, "model.c", "weights.c", "-o", "model.so", "-lm"], work, sources)
+        for command in commands:
+            run(command, work, sources)
         folder.mkdir(exist_ok=True)
-        (work / "model.so").replace(library)
-    return library
+        (work / built.name).replace(built)
+    return built
 
 
 def write(files: Mapping[str, bytes], folder: Path) -> None:
@@ -49,25 +50,26 @@ def write(files: Mapping[str, bytes], folder: Path) -> None:
         (folder / name).write_bytes(content)
 
 
-def compiler(target: Target) -> list[str]:
-    """The command of a C compiler for this target: CC, the first that is installed, or zig.
+def _commands(sources: Sources, target: Target, tools: Toolchain) -> list[list[str]]:
+    """One for each object file, and one for the library where there is one."""
+    commands, objects = [], []
 
-    Raises:
-        CompileError: there is none.
-    """
-    if target.hosted and os.environ.get("CC"):
-        return os.environ["CC"].split()
-    for name in target.compilers:
-        found = shutil.which(name)
-        if found:
-            return [found]
-    if importlib.util.find_spec("ziglang") is not None:
-        return [sys.executable, "-m", "ziglang", "cc", *target.zig]
-    wanted = f"{target.compilers[0]} is not installed" if target.compilers else "It needs zig"
-    raise CompileError(
-        f"There is no C compiler for the target {target.name}. {wanted}. Install it with your system's "
-        "packages, or pip install 'secateur[zig]', which compiles for every target."
-    )
+    def add(name: str, made_for: Target, *flags: str, source: str) -> None:
+        commands.append([*tools.compile(made_for), *flags, "-c", source, "-o", name])
+        objects.append(name)
+
+    if target.higher:
+        for variant in variants(target):
+            name = run_name(variant)
+            add(f"{name}.o", variant, f"-DMODEL_RUN={name}", source="model.c")
+        add("dispatch.o", target, source="dispatch.c")
+    else:
+        add(OBJECT, target, source="model.c")
+    if not target.hosted:
+        return commands
+    add("weights.o", target, source="weights.c")
+    command, *flags = tools.link(target, sources.threads)
+    return [*commands, [command, *objects, *flags, "-o", LIBRARY]]
 
 
 def run(command: list[str], folder: Path, sources: Sources) -> None:
@@ -89,12 +91,30 @@ def _origin(message: str, folder: Path, sources: Sources) -> str:
     if found is None:
         return ""
     text = (folder / "model.c").read_text().splitlines()[: int(found[1])]
-    steps = dict(sources.steps)
+    steps = {step.function: step for step in sources.steps}
     for line in reversed(text):
         name = re.match(r"static void (step_\d+)\(", line)
         if name and name[1] in steps:
-            return f" in the operator {steps[name[1]]}"
+            step = steps[name[1]]
+            return f" in the operator {step.kind} (node {step.node!r})"
     return ""
+
+
+def _key(commands: list[list[str]], sources: Sources) -> str:
+    """The same for the same files, compiler and, as `native` depends on it, processor."""
+    key = hashlib.sha256(repr((commands, _features())).encode())
+    for name, content in sorted(sources.files.items()):
+        key.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
+    return key.hexdigest()[:32]
+
+
+def _features() -> str:
+    """What the processor can do, where Linux tells; a home folder may be shared by several machines."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
 
 
 def _cache() -> Path:

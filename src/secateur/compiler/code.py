@@ -50,6 +50,7 @@ class Code:
         scratch: bytes that each thread needs while the step runs.
         reuses: output -> input, by index, in whose place it may be computed.
         viewed: whether the output is the input under another shape, and nothing runs.
+        form: how it is computed, for people, where a kernel has several ways: `dense`, `sparse`, `4x1 blocks`.
     """
 
     op: Op
@@ -61,6 +62,7 @@ class Code:
     scratch: int = 0
     reuses: tuple[int, int] | None = None
     viewed: bool = False
+    form: str = ""
     _constants: list[tuple[str, int]] = field(default_factory=list)
 
     def line(self, text: str) -> None:

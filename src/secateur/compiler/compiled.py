@@ -30,7 +30,7 @@ class CompiledModel:
         self._run = ctypes.CDLL(str(library)).model_run
         self._run.argtypes = [ctypes.c_void_p] * 3
         self._run.restype = None
-        room = np.zeros(sources.arena + ALIGNMENT, np.uint8)  # 0: what is read beyond an end is no NaN
+        room = np.zeros(sources.sizes.arena + ALIGNMENT, np.uint8)  # 0: what is read beyond an end is no NaN
         self._arena = room[-room.ctypes.data % ALIGNMENT :]
 
     def __call__(self, *inputs: Any) -> Any:

@@ -1,9 +1,13 @@
 """For which processors can a network be compiled, and what does each want?"""
 
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from secateur.errors import CompileError, did_you_mean
+
+OPTIMISED = ("-std=gnu11", "-O3", "-fno-math-errno", "-ffp-contract=fast")
+WARNINGS = ("-Wall", "-Wextra")
 
 
 @dataclass(frozen=True)
@@ -12,74 +16,97 @@ class Target:
 
     Attributes:
         name: on the command line.
-        flags: of the C compiler.
-        compilers: GCC's or Clang's names for it, tried in order; the first is named where none is there.
-        zig: its name for zig, which compiles for every target.
+        flags: of the C compiler, that name the processor.
+        compilers: GCC's or Clang's names for it, tried in order.
+        package: of Debian, which brings the first of them.
+        zig: the same for zig, which compiles for every target.
         hosted: it has an operating system: a shared library is built, with threads.
         tile: pixels that a convolution computes at a time; they fit the registers.
         pitch: planes of images start at multiples of so many elements, so that vectors are aligned.
-        higher: targets that the library chooses at run time where the processor has them.
+        higher: targets that the library chooses at run time where the processor has their features.
+        features: as GCC names them, that the lower ones lack.
     """
 
     name: str
     flags: tuple[str, ...]
     compilers: tuple[str, ...]
+    package: str
     zig: tuple[str, ...] = ()
     hosted: bool = True
     tile: int = 64
     pitch: int = 16
     higher: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
 
 
 HOST = ("cc", "gcc", "clang")
-ARM = ("arm-none-eabi-gcc",)
+X86 = platform.machine() in ("x86_64", "AMD64")
 
 
-def _cortex(cpu: str, *flags: str, tile: int = 8) -> Target:
+def _native() -> Target:
+    flag = "-march=native" if X86 else "-mcpu=native"
+    return Target("native", (flag,), HOST, "gcc", ("-mcpu=native",))
+
+
+def _x86(level: int, *higher: str, features: tuple[str, ...] = ()) -> Target:
+    name = f"x86-64-v{level}"
+    compilers = HOST if X86 else ("x86_64-linux-gnu-gcc",)
+    package = "gcc" if X86 else "gcc-x86-64-linux-gnu libc6-dev-amd64-cross"
+    zig = ("-target", "x86_64-linux-gnu.2.28", f"-mcpu=x86_64_v{level}")
+    return Target(name, (f"-march={name}",), compilers, package, zig, higher=higher, features=features)
+
+
+def _linux(name: str, triple: str, package: str, zig: str, *flags: str) -> Target:
+    return Target(name, flags, (f"{triple}-gcc",), package, ("-target", zig))
+
+
+def _cortex(cpu: str, zig: str, *flags: str) -> Target:
     options = (f"-mcpu={cpu}", "-mthumb", *flags)
-    zig = ("-target", "thumb-freestanding-eabi", f"-mcpu={cpu.replace('-', '_')}")
-    return Target(cpu, options, ARM, zig, hosted=False, tile=tile, pitch=1)
+    package = "gcc-arm-none-eabi libnewlib-arm-none-eabi"
+    zig_options = ("-target", zig, f"-mcpu={cpu.replace('-', '_')}")
+    return Target(cpu, options, ("arm-none-eabi-gcc",), package, zig_options, hosted=False, tile=8, pitch=1)
 
 
-TARGETS: Mapping[str, Target] = {
-    target.name: target
-    for target in (
-        Target("native", ("-march=native",), HOST, ("-mcpu=native",)),
-        Target(
-            "x86-64-v2",
-            ("-march=x86-64-v2",),
-            HOST,
-            ("-target", "x86_64-linux-gnu.2.28", "-mcpu=x86_64_v2"),
-            higher=("x86-64-v3", "x86-64-v4"),
-        ),
-        Target(
-            "x86-64-v3",
-            ("-march=x86-64-v3",),
-            HOST,
-            ("-target", "x86_64-linux-gnu.2.28", "-mcpu=x86_64_v3"),
-            higher=("x86-64-v4",),
-        ),
-        Target(
-            "x86-64-v4",
-            ("-march=x86-64-v4",),
-            HOST,
-            ("-target", "x86_64-linux-gnu.2.28", "-mcpu=x86_64_v4"),
-        ),
-        Target("aarch64", (), ("aarch64-linux-gnu-gcc",), ("-target", "aarch64-linux-gnu.2.28")),
-        Target(
-            "armv7",
-            ("-march=armv7-a", "-mfpu=neon", "-mfloat-abi=hard"),
-            ("arm-linux-gnueabihf-gcc",),
-            ("-target", "arm-linux-gnueabihf"),
-        ),
-        Target("riscv64", (), ("riscv64-linux-gnu-gcc",), ("-target", "riscv64-linux-musl")),
-        Target("wasm32", ("-msimd128",), (), ("-target", "wasm32-wasi", "-msimd128"), hosted=False),
-        _cortex("cortex-m3", "-mfloat-abi=soft"),
-        _cortex("cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"),
-        _cortex("cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"),
-        _cortex("cortex-m55", "-mfloat-abi=hard"),
-    )
-}
+ALL = (
+    _native(),
+    _x86(2, "x86-64-v3", "x86-64-v4"),
+    _x86(3, "x86-64-v4", features=("avx2", "fma", "bmi", "bmi2")),
+    _x86(4, features=("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")),
+    _linux(
+        "aarch64",
+        "aarch64-linux-gnu",
+        "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
+        "aarch64-linux-gnu.2.28",
+    ),
+    _linux(
+        "armv7",
+        "arm-linux-gnueabihf",
+        "gcc-arm-linux-gnueabihf libc6-dev-armhf-cross",
+        "arm-linux-gnueabihf",
+        *("-march=armv7-a", "-mfpu=neon", "-mfloat-abi=hard"),
+    ),
+    _linux(
+        "riscv64",
+        "riscv64-linux-gnu",
+        "gcc-riscv64-linux-gnu libc6-dev-riscv64-cross",
+        "riscv64-linux-musl",
+    ),
+    Target(
+        "wasm32",
+        ("--target=wasm32-wasi", "-msimd128"),
+        ("clang",),
+        "clang lld wasi-libc libclang-rt-14-dev-wasm32",
+        ("-target", "wasm32-wasi", "-mcpu=generic+simd128"),
+        hosted=False,
+        pitch=4,
+    ),
+    _cortex("cortex-m3", "thumb-freestanding-eabi", "-mfloat-abi=soft"),
+    _cortex("cortex-m4", "thumb-freestanding-eabihf", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"),
+    _cortex("cortex-m7", "thumb-freestanding-eabihf", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"),
+    _cortex("cortex-m55", "thumb-freestanding-eabihf", "-mfloat-abi=hard"),
+)
+
+TARGETS: Mapping[str, Target] = {target.name: target for target in ALL}
 """Name -> what it is."""
 
 

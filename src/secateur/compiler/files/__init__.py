@@ -1,0 +1,1 @@
+"""What is written into each file of a compiled network?"""

@@ -1,0 +1,59 @@
+"""Which C compiler is there for a target, and how is it called?"""
+
+import importlib.util
+import os
+import shlex
+import shutil
+import sys
+from dataclasses import dataclass
+
+from secateur.compiler.targets import HOST, OPTIMISED, WARNINGS, Target
+from secateur.errors import CompileError
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """A C compiler.
+
+    Attributes:
+        command: that runs it.
+        zig: whether it is zig, which names processors in its own way.
+    """
+
+    command: tuple[str, ...]
+    zig: bool = False
+
+    def compile(self, target: Target) -> list[str]:
+        """The command with the flags for this processor, without files."""
+        flags = target.zig if self.zig else target.flags
+        hosted = ("-fPIC", "-fvisibility=hidden") if target.hosted else ()
+        return [*self.command, *flags, *OPTIMISED, *WARNINGS, *hosted, "-I."]
+
+    def link(self, target: Target, threads: int) -> list[str]:
+        """The command that makes a shared library, without files."""
+        flags = target.zig if self.zig else target.flags
+        return [*self.command, *flags, "-shared", "-lm", *(THREADED if threads > 1 else ())]
+
+
+THREADED = ("-pthread", "-Wl,-z,nodelete")  # the workers live on after dlclose()
+
+
+def toolchain(target: Target) -> Toolchain:
+    """CC for this machine's own targets, else the first compiler that is installed, else zig.
+
+    Raises:
+        CompileError: there is none.
+    """
+    given = os.environ.get("CC", "")
+    if given and target.compilers == HOST:
+        return Toolchain(tuple(shlex.split(given)))
+    found = next(filter(None, map(shutil.which, target.compilers)), None)
+    if found:
+        return Toolchain((found,))
+    if importlib.util.find_spec("ziglang") is not None:
+        return Toolchain((sys.executable, "-m", "ziglang", "cc"), zig=True)
+    raise CompileError(
+        f"There is no C compiler for the target {target.name}: {target.compilers[0]} is not installed. "
+        f"Install it (on Debian: apt-get install {target.package}), or pip install 'secateur[zig]', which "
+        "compiles for every target."
+    )
