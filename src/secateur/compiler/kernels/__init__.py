@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from secateur.compiler.code import Code
 from secateur.compiler.kernels.conv import conv
 from secateur.compiler.kernels.elementwise import ELEMENTWISE
-from secateur.compiler.kernels.matmul import gemm
+from secateur.compiler.kernels.matmul import gemm, matmul
 from secateur.compiler.kernels.pool import global_average_pool
 from secateur.compiler.kernels.views import view
 
@@ -20,6 +20,7 @@ KERNELS: Mapping[str, Kernel] = {
     **dict.fromkeys(("Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"), view),
     "Conv": conv,
     "Gemm": gemm,
+    "MatMul": matmul,
     "GlobalAveragePool": global_average_pool,
 }
 
