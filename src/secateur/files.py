@@ -1,9 +1,11 @@
-"""How is a file written so that it is either whole or not there?"""
+"""How is a file, or a folder of files, written so that it is either whole or not there?"""
 
 import contextlib
 import errno
 import os
 import secrets
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from secateur.errors import OutputError
@@ -35,6 +37,34 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
         if isinstance(error, OSError):
             raise OutputError(_explain(error, target, len(data))) from error
         raise
+
+
+def write_folder_atomically(path: str | os.PathLike[str], files: Mapping[str, bytes]) -> None:
+    """Write a folder with these files, name -> content, in the place of one that may be there.
+
+    Raises:
+        OutputError: it cannot be written; the folder that was there stays, and nothing else is left.
+    """
+    target = Path(os.path.realpath(path))
+    made = target.with_name(f".{secrets.token_hex(8)}.tmp")  # a rename needs the same disk
+    before = made.with_suffix(".old")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            (made / name).parent.mkdir(parents=True, exist_ok=True)
+            (made / name).write_bytes(data)
+        if target.exists():
+            target.replace(before)
+        made.replace(target)
+    except BaseException as error:
+        if before.exists() and not target.exists():
+            before.replace(target)
+        if isinstance(error, OSError):
+            raise OutputError(_explain(error, target, sum(map(len, files.values())))) from error
+        raise
+    finally:
+        for left in (made, before):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _explain(error: OSError, target: Path, size: int) -> str:

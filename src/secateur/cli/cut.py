@@ -5,21 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from secateur.cli.shapes import shape_option
+
 if TYPE_CHECKING:
     from secateur.recipe import Recipe
     from secateur.surgery.onnx.network import GraphCut
-
-
-def _sizes(_ctx: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> dict[str, list[int]]:
-    """`input=1,3,224,224` -> its name and sizes."""
-    sizes = {}
-    for text in given:
-        name, _, numbers = text.rpartition("=")
-        parts = numbers.split(",")
-        if not name or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
-            raise click.BadParameter(f"{text!r}: expected a name and sizes, such as input=1,3,224,224.")
-        sizes[name] = [int(part) for part in parts]
-    return sizes
 
 
 @click.command("cut")
@@ -36,14 +26,7 @@ def _sizes(_ctx: click.Context, _option: click.Parameter, given: tuple[str, ...]
     "--skip", multiple=True, metavar="PATTERN", help="Weights whose channels stay, such as 'head.*'."
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FILE.onnx|FILE.sct")
-@click.option(
-    "--shape",
-    "sizes",
-    multiple=True,
-    callback=_sizes,
-    metavar="NAME=SIZES",
-    help="Of an input with free sizes: input=1,3,224,224.",
-)
+@shape_option
 @click.option(
     "--inputs",
     "inputs_file",

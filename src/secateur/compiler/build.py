@@ -81,7 +81,7 @@ def run(command: list[str], folder: Path, sources: Sources) -> None:
         raise CompileError(
             f"The C compiler {command[0]} failed{_origin(done.stderr, folder, sources)}:\n{shown}\n"
             "This is a fault of secateur or of the compiler, not of the network. Try another compiler "
-            "(CC=clang), and please report it with the file model.c, which `secateur compile --out DIR` writes."
+            "(CC=clang), and please report it with the network's operators, shapes and sparsity."
         )
 
 

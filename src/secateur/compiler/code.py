@@ -50,7 +50,7 @@ class Code:
         scratch: bytes that each thread needs while the step runs.
         reuses: output -> input, by index, in whose place it may be computed.
         viewed: whether the output is the input under another shape, and nothing runs.
-        form: how it is computed, for people, where a kernel has several ways: `dense`, `sparse`, `4x1 blocks`.
+        form: how it is computed, for people, where a kernel has several ways: `dense`, `4x1 blocks`.
     """
 
     op: Op

@@ -60,9 +60,14 @@ def emit(program: Program, target: Target, threads: int) -> Sources:
     """Write every operator's step, and lay out memory and weights.
 
     Raises:
-        CompileError: an operator is not known, or is used in a way that its kernel does not know.
+        CompileError: an operator is not known, or is used in a way that its kernel does not know; or threads
+            are asked for where there are none.
     """
-    threads = threads if target.hosted else 1
+    if threads > 1 and not target.hosted:
+        raise CompileError(
+            f"The target {target.name} has no operating system, and so no threads: {threads} were asked for. "
+            "Leave out --threads."
+        )
     weights = Weights(ALIGNMENT if target.pitch > 1 else 8)
     outside = frozenset(t.name for t in program.outputs)
     codes = [_code(op, target, weights, outside) for op in program.ops]

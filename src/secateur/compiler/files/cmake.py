@@ -39,7 +39,7 @@ def cmake(target: Target, threads: int, *, binary: bool) -> str:
     return "\n".join(text)
 
 
-_HEAD = """# Builds the network as the library `model`; in a project of your own: add_subdirectory(this folder).
+_HEAD = """# Builds the network as the library `model`. In your own project: add_subdirectory(this folder).
 cmake_minimum_required(VERSION 3.16)
 project(secateur_model C)
 
@@ -50,7 +50,8 @@ include_directories(${{CMAKE_CURRENT_SOURCE_DIR}})
 add_compile_options({flags} -fPIC -fvisibility=hidden)
 """
 
-_FLAGS = """set(MODEL_FLAGS "{flags}" CACHE STRING "Flags that name the processor; empty where your toolchain file has them")
+_FLAGS = """# Empty where your toolchain file names the processor.
+set(MODEL_FLAGS "{flags}" CACHE STRING "Flags that name the processor")
 separate_arguments(MODEL_FLAGS)
 add_compile_options(${{MODEL_FLAGS}})
 """
@@ -59,7 +60,8 @@ _VARIANT = """add_library({name} OBJECT model.c)
 target_compile_options({name} PRIVATE {flags} -DMODEL_RUN={run})
 """
 
-_BINARY = """set_source_files_properties(weights.c PROPERTIES OBJECT_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/weights.bin)
+_BINARY = """set(WEIGHTS ${CMAKE_CURRENT_SOURCE_DIR}/weights.bin)
+set_source_files_properties(weights.c PROPERTIES OBJECT_DEPENDS ${WEIGHTS})
 """
 
 _THREADS = """set(THREADS_PREFER_PTHREAD_FLAG ON)

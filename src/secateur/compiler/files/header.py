@@ -10,7 +10,7 @@ from secateur.version import VERSION
 def header(program: Program, memory: Sizes, threads: int) -> str:
     """Its sizes as constants, and `model_run`."""
     sizes = [
-        f"#define MODEL_ARENA_BYTES {memory.arena} /* working memory; its start is a multiple of {ALIGNMENT} */",
+        f"#define MODEL_ARENA_BYTES {memory.arena} /* working memory, aligned to {ALIGNMENT} */",
         f"#define MODEL_WEIGHTS_BYTES {memory.weights} /* constants, in flash */",
         f"#define MODEL_THREADS {threads}",
         f"#define MODEL_INPUTS {len(program.inputs)}",
@@ -24,8 +24,9 @@ def header(program: Program, memory: Sizes, threads: int) -> str:
 
 def _sizes(name: str, tensor: Tensor) -> list[str]:
     shape = " x ".join(map(str, tensor.shape)) or "one number"
+    about = f"elements of type {tensor.c_type}, {shape}: {comment(tensor.name)}"
     return [
-        f"#define {name}_SIZE {tensor.size} /* elements of type {tensor.c_type}, {shape}: {comment(tensor.name)} */",
+        f"#define {name}_SIZE {tensor.size} /* {about} */",
         f"#define {name}_BYTES {tensor.size * tensor.dtype.itemsize}",
     ]
 
@@ -43,8 +44,8 @@ extern "C" {{
 /* Computes the outputs from the inputs.
 
    inputs, outputs  a pointer to each, in the order of the numbers above, row-major. They do not overlap.
-   arena            MODEL_ARENA_BYTES of memory that starts at a multiple of {alignment}. It holds nothing between
-                    calls, and may be used for something else then.
+   arena            MODEL_ARENA_BYTES of memory aligned to {alignment}. Between calls it holds
+                    nothing, and may be used for something else.
 
    There is nothing to initialise and nothing to free; nothing is allocated. */
 void model_run(const void *const inputs[], void *const outputs[], void *arena);

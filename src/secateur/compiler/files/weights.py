@@ -38,7 +38,7 @@ __attribute__((aligned({alignment}))) const uint32_t model_weights[] = {{
 }};
 """
 
-_INCLUDED = """/* The weights are the bytes of weights.bin, which the assembler finds through the compiler's -I. */
+_INCLUDED = """/* The weights are the bytes of weights.bin, which the compiler finds through -I. */
 #ifdef __APPLE__
 #define SECTION ".section __TEXT,__const"
 #define NAME "_model_weights"

@@ -1,0 +1,81 @@
+"""How does a saved network become C for a device, and a library?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from secateur.cli.shapes import shape_option
+
+if TYPE_CHECKING:
+    from secateur.compiler import Sources
+    from secateur.compiler.targets import Target
+
+
+@click.command("compile")
+@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.sct|MODEL.onnx")
+@click.option(
+    "--target",
+    "name",
+    default="native",
+    show_default=True,
+    metavar="NAME",
+    help="native, x86-64-v2, -v3, -v4, aarch64, armv7, riscv64, wasm32, cortex-m3, -m4, -m7 or -m55.",
+)
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Where the C goes."
+)
+@click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="For one call.")
+@shape_option
+@click.option("--max-ram", type=click.IntRange(min=1), metavar="BYTES", help="An error where it needs more.")
+@click.option(
+    "--max-flash", type=click.IntRange(min=1), metavar="BYTES", help="An error where it needs more."
+)
+@click.option("--check", is_flag=True, help="Run it here, and compare its answers with ONNX Runtime's.")
+@click.option("--overwrite", is_flag=True, help="Replace a compiled network in DIR.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(
+    model: Path,
+    name: str,
+    out: Path,
+    threads: int,
+    sizes: dict[str, list[int]],
+    max_ram: int | None,
+    max_flash: int | None,
+    check: bool,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Turn a network into plain C with kernels that skip its zeros.
+
+    DIR gets model.c, model.h, the weights, the kernels that are used, a CMakeLists.txt, sizes.json, and for
+    targets with an operating system the library. One function runs the network: model_run.
+    """
+    from secateur.cli.compile_report import facts, show
+    from secateur.compiler import sources_of
+    from secateur.compiler.folder import Limits, check_free, write_folder
+    from secateur.compiler.targets import target_of
+    from secateur.surgery.onnx.read import read_graph
+
+    target = target_of(name)
+    if check and not (target.name == "native" or target.name.startswith("x86-64")):
+        raise click.UsageError(f"--check runs the network here, and {target.name} may be another processor.")
+    check_free(out, overwrite=overwrite)
+    sources = sources_of(read_graph(model), target, sizes, threads)
+    memory = write_folder(sources, target, out, Limits(max_ram, max_flash))
+    found = facts(sources, memory, target, out)
+    if check:
+        found["relative_difference"] = _difference(sources, target, model, sizes)
+    show(found, as_json)
+
+
+def _difference(sources: "Sources", target: "Target", model: Path, sizes: dict[str, list[int]]) -> float:
+    """On random inputs; the file is read again, as compiling changes the graph."""
+    from secateur.compiler.build import build
+    from secateur.compiler.check import difference
+    from secateur.compiler.compiled import CompiledModel
+    from secateur.surgery.onnx.example import example_inputs
+    from secateur.surgery.onnx.read import read_graph
+
+    graph = read_graph(model)
+    return difference(CompiledModel(build(sources, target), sources), graph, example_inputs(graph, sizes))
