@@ -1,99 +1,103 @@
 """How is an image convolved?"""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from secateur.compiler.code import Code
 from secateur.compiler.kernels.activations import activation
-from secateur.compiler.program import Op
+from secateur.compiler.kernels.choice import Choice, Costs, choices
+from secateur.compiler.kernels.panel import FLOAT
+from secateur.compiler.kernels.streams import Matrix, streams
+from secateur.compiler.kernels.tiling import tilings
+from secateur.compiler.kernels.window import Window, window
+from secateur.compiler.program import Op, Tensor
 
-
-@dataclass(frozen=True)
-class Window:
-    """Of a convolution in two dimensions; of one dimension, the rows are 1.
-
-    Attributes:
-        size: (rows, columns) of the input.
-        out: of the output.
-        kernel: of the weight.
-        stride: between neighbouring outputs.
-        dilation: between neighbouring weights.
-        pads: above, left, below, right.
-    """
-
-    size: tuple[int, int]
-    out: tuple[int, int]
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    dilation: tuple[int, int]
-    pads: tuple[int, int, int, int]
-
-    @property
-    def arguments(self) -> str:
-        """As the C functions take it."""
-        numbers = (*self.size, *self.out, *self.kernel, *self.stride, *self.dilation, *self.pads[:2])
-        return f"(window_t){{{', '.join(map(str, numbers))}}}"
-
-
-def window(op: Op, kernel: tuple[int, ...]) -> Window:
-    """The geometry of a convolution or a pooling with one or two axes."""
-    x, y = op.input(0).shape, op.output.shape
-    axes = len(kernel)
-    if axes not in (1, 2):
-        raise op.refused(f"has {axes} axes beside batch and channels")
-    strides, dilations = op.get("strides", (1,) * axes), op.get("dilations", (1,) * axes)
-    pads = _pads(op, x[2:], y[2:], kernel, strides, dilations)
-    if axes == 1:
-        return Window(
-            (1, x[2]), (1, y[2]), (1, kernel[0]), (1, strides[0]), (1, dilations[0]), (0, pads[0], 0, pads[1])
-        )
-    return Window(
-        (x[2], x[3]),
-        (y[2], y[3]),
-        (kernel[0], kernel[1]),
-        (strides[0], strides[1]),
-        (dilations[0], dilations[1]),
-        (pads[0], pads[1], pads[2], pads[3]),
-    )
-
-
-def _pads(
-    op: Op,
-    x: tuple[int, ...],
-    y: tuple[int, ...],
-    kernel: tuple[int, ...],
-    strides: tuple[int, ...],
-    dilations: tuple[int, ...],
-) -> tuple[int, ...]:
-    """Before each axis, then behind each."""
-    automatic = op.get("auto_pad", "NOTSET")
-    if automatic == "NOTSET":
-        return op.get("pads", (0,) * (2 * len(kernel)))
-    if automatic == "VALID":
-        return (0,) * (2 * len(kernel))
-    total = [
-        max(0, (out - 1) * s + (k - 1) * d + 1 - size)
-        for size, out, k, s, d in zip(x, y, kernel, strides, dilations, strict=True)
-    ]
-    less, more = [t // 2 for t in total], [t - t // 2 for t in total]
-    return (*more, *less) if automatic == "SAME_LOWER" else (*less, *more)
+__all__ = ["conv"]
+REFERENCE_KINDS = ("Relu", "Clip", "")
 
 
 def conv(code: Code) -> None:
     """One or two axes; any stride, dilation, padding and groups; a constant weight."""
     op = code.op
-    x, y = op.input(0), op.output
     weight = op.constant(1).astype(np.float32)
-    outputs = weight.shape[0]
+    w = window(op, weight.shape[2:])
+    wide = _over_all_channels(weight, op.get("group", 1))
+    ways = list(tilings(w, op.input(0), op.output, op.optional(3), code.target.pitch))
+    best = choices(wide, op.input(0).shape[1], ways, Costs())[0]
+    tiled(code, w, wide, best)
+
+
+def _over_all_channels(weight: np.ndarray, groups: int) -> Matrix:  # type: ignore[type-arg]
+    """(outputs, channels * kernel): weights of other groups' channels are 0."""
+    outputs, inside, *kernel = weight.shape
+    rows = weight.reshape(groups, outputs // groups, -1)
+    wide = np.zeros((groups, outputs // groups, groups, rows.shape[2]), np.float32)
+    for group in range(groups):
+        wide[group, :, group] = rows[group]
+    return wide.reshape(outputs, -1)
+
+
+def tiled(code: Code, w: Window, weight: Matrix, choice: Choice) -> None:
+    """Tile by tile: `c/conv_tiles.h`."""
+    op, tiling = code.op, choice.tiling
+    channels, outputs = op.input(0).shape[1], len(weight)
+    chunk = _chunk(op, outputs, tiling.tiles * op.input(0).shape[0])
+    columns = np.arange(choice.block_channels)[:, None] * tiling.channel_bytes + np.array(tiling.offsets)
+    every = np.tile(columns.reshape(-1), -(-channels // choice.block_channels)).astype(np.uint32)
+    packed = streams(weight, every, columns.size, chunk, choice.write)
     bias = op.constant(2).astype(np.float32) if op.optional(2) is not None else np.zeros(outputs, np.float32)
-    w, b = code.constant(weight, "weight"), code.constant(bias, "bias")
-    added = op.optional(3)
+    code.line(_copies(choice))
+    code.line(_layer(code, choice, chunk))
+    at = code.constant(packed.table, "starts")
+    b, words = code.constant(bias, "bias"), code.constant(packed.words, "weight")
+    kernel = f"{choice.function}_{tiling.pixels}"
+    longer = f"{choice.function}_{tiling.pixels + tiling.unit}" if tiling.longer else kernel
+    added = "x3" if op.optional(3) is not None else "NULL"
+    code.headers.add("conv_elements" if choice.rows == 1 else "conv_blocks")
     code.call(
-        "conv_reference",
-        *("x0", w, b, "x3" if added else "NULL", "y0"),
-        *(x.shape[0], x.shape[1], outputs, op.get("group", 1), x.plane, added.plane if added else 0, y.plane),
-        window(op, weight.shape[2:]).arguments,
-        *activation(op),
-        header="conv_reference",
+        *(
+            "conv_tiles",
+            "&layer",
+            "x0",
+            b,
+            f"(const weights_t *){at}",
+            words,
+            added,
+            "y0",
+            "s",
+            kernel,
+            longer,
+        ),
+        header="conv_tiles",
     )
+    stage = outputs * (tiling.pixels if tiling.staged else 0)
+    panel = (choice.block_channels * tiling.panel.floats + tiling.panel.scratch) if tiling.packed else 0
+    code.scratch = FLOAT * (stage + panel + 4 * 16)
+    code.form = "sparse" if choice.rows == 1 else f"{choice.rows}x1 blocks"
+
+
+def _chunk(op: Op, outputs: int, tiles: int) -> int:
+    """Outputs that one thread computes at a time: fewer where there are few tiles to share."""
+    return outputs if tiles > 8 or outputs < 64 else -(-outputs // 4 // 8) * 8
+
+
+def _copies(choice: Choice) -> str:
+    copies = choice.tiling.panel.copies if choice.tiling.packed else ((0, 0, 0),)
+    return f"static const copy_t copies[] = {{{', '.join('{%d, %d, %d}' % copy for copy in copies)}}};"
+
+
+def _layer(code: Code, choice: Choice, chunk: int) -> str:
+    """The struct `conv_t`."""
+    op, tiling, panel = code.op, choice.tiling, choice.tiling.panel
+    x, y = op.input(0), op.output
+    added: Tensor | None = op.optional(3)
+    window = panel.window.arguments.removeprefix("(window_t)")
+    geometry = (window, panel.rows, panel.columns, *panel.padded, panel.floats, len(panel.copies), "copies")
+    channels, outputs = x.shape[1], y.shape[1]
+    numbers = (
+        *(x.shape[0], channels, outputs, x.plane, added.plane if added else 0, y.plane),
+        *(tiling.down, tiling.across, tiling.pixels, tiling.longer, tiling.unit),
+        *(int(tiling.packed), int(tiling.staged)),
+        *(choice.block_channels, -(-channels // choice.block_channels), chunk, -(-outputs // chunk)),
+    )
+    text = ", ".join(map(str, (f"{{{', '.join(map(str, geometry))}}}", *numbers, *activation(op))))
+    return f"static const conv_t layer = {{{text}}};"

@@ -1,0 +1,76 @@
+/* Sums over the non-zero weights of each output channel, for one tile of pixels.
+
+   The stream of weights of a block of channels: the number of groups; then for each group of rows with equally
+   many weights (so that the processor foresees where rows end): weights in a row, pairs of rows, single rows;
+   then each pair: two output channels, and by turns a weight of either row; then each single row alike. A weight
+   is its value and the offset of its pixels in bytes. */
+#ifndef SECATEUR_CONV_ELEMENTS_H
+#define SECATEUR_CONV_ELEMENTS_H
+#include "sums.h"
+
+#define MOST_PAIRED (MOST_SUMS >= 28 ? 14 : 0)               /* vectors of a tile of which two rows are summed at once */
+#define MOST_SINGLE (MOST_SUMS >= 28 ? 14 : MOST_SUMS)
+
+INLINE float weight_of(const uint32_t *s) {
+    float w;
+    memcpy(&w, s, sizeof w);
+    return w;
+}
+
+/* rows of the `paired` rows whose weights lie side by side */
+INLINE void element_sums(const int vectors, const int rows, const int paired, const uint32_t *outputs,
+                         const uint32_t *s, uint32_t n, const char *x, const sums_t *t, int pixel) {
+    vec sum[2][MOST_SINGLE];
+    x += (ptrdiff_t)pixel * 4;
+#pragma GCC unroll 2
+    for (int r = 0; r < rows; r++) start_sums(vectors, sum[r], t, outputs[r], pixel);
+#pragma GCC unroll 1
+    for (uint32_t k = 0; k < n; k++, s += 2 * paired) {
+#pragma GCC unroll 2
+        for (int r = 0; r < rows; r++) {
+            const vec w = splat(weight_of(s + 2 * r));
+            const float *pixels = (const float *)(x + s[2 * r + 1]);
+#pragma GCC unroll 32
+            for (int v = 0; v < vectors; v++) sum[r][v] += w * load(pixels + v * LANES);
+        }
+    }
+#pragma GCC unroll 2
+    for (int r = 0; r < rows; r++) end_sums(vectors, sum[r], t, outputs[r], pixel);
+}
+
+/* All vectors of a tile: in as few turns as the registers allow. */
+INLINE void element_row(const int vectors, const int paired, const uint32_t *outputs, const uint32_t *s, uint32_t n,
+                        const char *x, const sums_t *t) {
+    if (paired == 2 && vectors <= MOST_PAIRED) {
+        element_sums(vectors, 2, 2, outputs, s, n, x, t, 0);
+        return;
+    }
+    const int turns = (vectors + MOST_SINGLE - 1) / MOST_SINGLE, some = vectors / turns, longer = vectors % turns;
+    for (int r = 0; r < paired; r++) {
+        int v = 0;
+        for (int turn = 0; turn < longer; turn++, v += some + 1)
+            element_sums(some + 1, 1, paired, outputs + r, s + 2 * r, n, x, t, v * LANES);
+        for (int turn = longer; turn < turns; turn++, v += some)
+            element_sums(some, 1, paired, outputs + r, s + 2 * r, n, x, t, v * LANES);
+    }
+}
+
+INLINE void element_tile(const int vectors, const uint32_t *s, const char *x, const sums_t *t) {
+    for (uint32_t groups = *s++; groups > 0; groups--) {
+        const uint32_t n = s[0], pairs = s[1], singles = s[2];
+        s += 3;
+        for (uint32_t i = 0; i < pairs; i++, s += 2 + 4 * n) element_row(vectors, 2, s, s + 2, n, x, t);
+        for (uint32_t i = 0; i < singles; i++, s += 1 + 2 * n) element_row(vectors, 1, s, s + 1, n, x, t);
+    }
+}
+
+#define ELEMENTS(pixels)                                                                 \
+    KERNEL void elements_##pixels(const uint32_t *s, const char *x, const sums_t *t) {   \
+        element_tile(pixels < LANES ? 1 : pixels / LANES, s, x, t);                      \
+    }
+ELEMENTS(1) ELEMENTS(2) ELEMENTS(3) ELEMENTS(4) ELEMENTS(5) ELEMENTS(6) ELEMENTS(7) ELEMENTS(8) ELEMENTS(16) 
+ELEMENTS(32) ELEMENTS(48) ELEMENTS(64) ELEMENTS(80) ELEMENTS(96) ELEMENTS(112) ELEMENTS(128) ELEMENTS(144) 
+ELEMENTS(160) ELEMENTS(176) ELEMENTS(192) ELEMENTS(208) ELEMENTS(224)
+
+
+#endif

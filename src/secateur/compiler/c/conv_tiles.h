@@ -1,0 +1,98 @@
+/* Convolution, tile by tile: the sums of all output channels over one block of input channels after the other. */
+#ifndef SECATEUR_CONV_TILES_H
+#define SECATEUR_CONV_TILES_H
+#include "panel.h"
+#include "sums.h"
+
+typedef void sums_function_t(const uint32_t *stream, const char *x, const sums_t *t);
+
+/* Where the weights of some outputs over some channels start. */
+typedef struct {
+    uint32_t start;       /* in words */
+    uint32_t first, last; /* of these outputs? */
+} weights_t;
+
+#define NOTHING UINT32_MAX /* a start where these outputs have no weights */
+
+typedef struct {
+    panel_t panel;
+    int batch, channels, outputs;
+    int x_plane, added_plane, y_plane;
+    int down, across;           /* tiles of an image */
+    int pixels, longer;         /* of a tile; so many tiles have `step` more where x is read in its place */
+    int step;
+    int packed;                 /* x is read from a panel, not in its place */
+    int staged;                 /* sums are kept in scratch memory, and rows are copied to y from there */
+    int block_channels, blocks; /* of the input */
+    int chunk_outputs, chunks;  /* of the output, which threads share */
+    activation_t kind;
+    float low, high;
+} conv_t;
+
+/* Rows of a tile from scratch memory to the output. */
+INLINE void unstage(const conv_t *l, const float *sums, const float *added, float *y, int row, int column) {
+    const window_t *g = &l->panel.window;
+    const int rows = min_i(l->panel.tile_rows, g->out_rows - row);
+    const int columns = min_i(l->panel.tile_columns, g->out_columns - column);
+    const ptrdiff_t start = (ptrdiff_t)row * g->out_columns + column;
+    for (int i = 0; i < rows; i++, sums += l->panel.tile_columns) {
+        float *to = y + start + (ptrdiff_t)i * g->out_columns;
+        if (added) {
+            const float *other = added + start + (ptrdiff_t)i * g->out_columns;
+            for (int c = 0; c < columns; c++) to[c] = activated(l->kind, sums[c] + other[c], l->low, l->high);
+        } else {
+            memcpy(to, sums, (size_t)columns * sizeof *to);
+        }
+    }
+}
+
+/* Chunks of outputs from `chunk` to `end` of one tile; s holds the staged sums, the panel and a padded channel. */
+INLINE void conv_tile(const conv_t *l, const float *x, const float *x_end, const float *b, const weights_t *at,
+                      const uint32_t *w, const float *added, float *y, char *s, int tile, int chunk, int end,
+                      sums_function_t *sums, sums_function_t *sums_of_longer) {
+    const int long_tile = tile < l->longer, pixels = l->pixels + long_tile * l->step;
+    const int row = tile / l->across * l->panel.tile_rows, column = tile % l->across * l->panel.tile_columns;
+    const ptrdiff_t pixel = l->packed ? (ptrdiff_t)row * l->panel.window.out_columns + column
+                                      : (ptrdiff_t)tile * l->pixels + min_i(tile, l->longer) * l->step;
+    float *stage = (float *)s, *panel = stage + (l->staged ? (ptrdiff_t)l->outputs * pixels : 0);
+    float *padded = panel + (ptrdiff_t)l->block_channels * l->panel.floats + LANES;
+    sums_t t = {b, l->staged || !added ? NULL : added + pixel, l->staged ? stage : y + pixel, l->added_plane,
+                l->staged ? pixels : l->y_plane, l->outputs, 0, 0, l->staged && added ? none : l->kind, l->low, l->high};
+    for (int block = 0; block < l->blocks; block++, at += l->chunks) {
+        const int channel = block * l->block_channels;
+        const float *from = x + (ptrdiff_t)channel * l->x_plane;
+        if (l->packed) {
+            const int many = min_i(l->block_channels, l->channels - channel);
+            for (int c = 0; c < many; c++)
+                pack_channel(&l->panel, from + (ptrdiff_t)c * l->x_plane, x_end, row, column, padded,
+                             panel + (ptrdiff_t)c * l->panel.floats);
+        }
+        for (int k = chunk; k < end; k++)
+            if (at[k].start != NOTHING) {
+                t.first = (int)at[k].first, t.last = (int)at[k].last;
+                (long_tile ? sums_of_longer : sums)(w + at[k].start, (const char *)(l->packed ? panel : from + pixel), &t);
+            }
+    }
+    if (l->staged)
+        for (int o = chunk * l->chunk_outputs; o < min_i(end * l->chunk_outputs, l->outputs); o++)
+            unstage(l, stage + (ptrdiff_t)o * pixels, added ? added + (ptrdiff_t)o * l->added_plane : NULL,
+                    y + (ptrdiff_t)o * l->y_plane, row, column);
+}
+
+KERNEL void conv_tiles(part_t p, const conv_t *l, const float *x, const float *b, const weights_t *at,
+                       const uint32_t *w, const float *added, float *y, char *s, sums_function_t *sums,
+                       sums_function_t *sums_of_longer) {
+    const int tiles = l->down * l->across;
+    const float *x_end = x + (ptrdiff_t)l->batch * l->channels * l->x_plane;
+    SHARE((ptrdiff_t)l->batch * tiles * l->chunks, lo, hi);
+    for (ptrdiff_t i = lo; i < hi;) {
+        const ptrdiff_t place = i / l->chunks, n = place / tiles;
+        const int chunk = (int)(i % l->chunks), end = (int)(hi - i < l->chunks - chunk ? chunk + hi - i : l->chunks);
+        conv_tile(l, x + n * l->channels * l->x_plane, x_end, b, at, w,
+                  added ? added + n * l->outputs * l->added_plane : NULL, y + n * l->outputs * l->y_plane, s,
+                  (int)(place % tiles), chunk, end, sums, sums_of_longer);
+        i += end - chunk;
+    }
+}
+
+#endif

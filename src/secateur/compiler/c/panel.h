@@ -1,0 +1,69 @@
+/* Panels: the pixels under each weight of a channel's kernel, side by side for one tile of outputs. */
+#ifndef SECATEUR_PANEL_H
+#define SECATEUR_PANEL_H
+#include "base.h"
+#include "window.h"
+
+/* Rows of a padded channel that one copy in the panel holds, in floats: weights that read them with a whole number
+   of vectors between them share the copy. */
+typedef struct {
+    int source, target, rows;
+} copy_t;
+
+typedef struct {
+    window_t window;
+    int tile_rows, tile_columns; /* of the output */
+    int padded_rows, padded_columns; /* of the input under a tile, for each phase of the stride */
+    int floats; /* of a channel in the panel */
+    int copies;
+    const copy_t *copy;
+} panel_t;
+
+INLINE void zeros(float *y, ptrdiff_t n) {
+    for (ptrdiff_t i = 0; i < n; i += LANES) store(y + i, splat(0)); /* what is beyond is written next */
+}
+
+/* n columns of an input row from `first` on, zeros where there are none. */
+INLINE void padded_row(const float *row, int columns, int first, float *y, int n, const float *end) {
+    const int before = min_i(n, max_i(0, -first)), from = max_i(0, first);
+    const int inside = max_i(0, min_i(columns - from, n - before));
+    zeros(y, before);
+    if (row + from + inside + LANES <= end)
+        for (int i = 0; i < inside; i += LANES) store(y + before + i, load(row + from + i));
+    else if (inside > 0)
+        memcpy(y + before, row + from, (size_t)inside * sizeof *y);
+    zeros(y + before + inside, n - before - inside);
+}
+
+/* One channel, from the tile's first output on. padded is scratch memory; end is behind the last float of x. */
+KERNEL void pack_channel(const panel_t *l, const float *plane, const float *end, int out_row, int out_column,
+                         float *padded, float *panel) {
+    const window_t *g = &l->window;
+    const int stride = g->stride_columns, wide = stride * l->padded_columns;
+    const int top = out_row * g->stride_rows - g->above, left = out_column * stride - g->left;
+    float *line = padded + (ptrdiff_t)l->padded_rows * wide + LANES;
+    for (int i = 0; i < l->padded_rows; i++) {
+        float *y = padded + (ptrdiff_t)i * wide;
+        const int row = top + i;
+        if (row < 0 || row >= g->rows) {
+            zeros(y, wide);
+        } else if (stride == 1) {
+            padded_row(plane + (ptrdiff_t)row * g->columns, g->columns, left, y, wide, end);
+        } else {
+            padded_row(plane + (ptrdiff_t)row * g->columns, g->columns, left, line, wide, end);
+            if (stride == 2)
+                for (int c = 0; c < l->padded_columns; c++)
+                    y[c] = line[2 * c], y[l->padded_columns + c] = line[2 * c + 1];
+            else
+                for (int c = 0; c < wide; c++) y[c % stride * l->padded_columns + c / stride] = line[c];
+        }
+    }
+    for (int k = 0; k < l->copies; k++) {
+        const float *from = padded + l->copy[k].source;
+        float *to = panel + l->copy[k].target;
+        for (int i = 0; i < l->copy[k].rows; i++, from += (ptrdiff_t)g->stride_rows * wide, to += l->tile_columns)
+            for (int c = 0; c < l->tile_columns; c += LANES) store(to + c, load(from + c));
+    }
+}
+
+#endif
