@@ -23,7 +23,7 @@ from secateur.recipe import Compression, Recipe
 from secateur.recovery import randomness
 from secateur.recovery.constraint import free
 from secateur.recovery.progress import Progress, Silent
-from secateur.report import candidates, collect, cuts, files, stored
+from secateur.report import candidates, collect, cuts, files, native, stored
 from secateur.report.candidates import Candidate
 from secateur.report.schema import SCHEMA, CurvePoint, MetricInfo, Missing, Report
 from secateur.report.verdict import verdict
@@ -237,6 +237,7 @@ class _Job:
                 entries["dense"], entries[self.final.name], candidates.dense_sct_bytes(self.folder)
             ),
             cut=cuts.info(compared["pruned"], compared["dense"], self.task),
+            compiled=native.info(compared["dense"], self.final),
             layers=stored.layers(self.final),
             certificates=stored.certificates(self.final, self.task, rounded=self.final.name == "compressed"),
             history={name: collect.history(trained) for name, trained in self.trained.items()},

@@ -68,6 +68,51 @@ def test_names_survive_any_batch_runs_and_outputs_agree(name: str, tmp_path: obj
     assert np.allclose(answer, model(many).detach().numpy(), atol=1e-5)
 
 
+def test_a_network_that_fixes_its_batch_is_exported_with_that_of_the_example() -> None:
+    class Fixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.token = nn.Parameter(torch.randn(1, 1, 4))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.cat([self.token.expand(int(x.shape[0]), 1, 4), x], dim=1)
+
+    graph = trace(Fixed(), (torch.randn(3, 2, 4),))
+    shapes = [value.shape for value in (*graph.graph.inputs, *graph.graph.outputs)]
+    assert [shape[0] if shape is not None else None for shape in shapes] in ([3, 3], ["batch", "batch"])
+
+
+def test_without_any_batch_the_example_fixes_it() -> None:
+    make, x = CASES["convolutions"]
+    graph = trace(make().eval(), (torch.cat([x, x]),), any_batch=False)
+    shape = graph.graph.inputs[0].shape
+    assert shape is not None
+    assert shape[0] == 2
+
+
+def test_attention_with_a_bias_of_its_own_is_exported_as_products(tmp_path: object) -> None:
+    class Biased(nn.Module):
+        """As in T5: the exporter's own decomposition of this attention fails in a view."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.q, self.k, self.v = (nn.Linear(8, 8, bias=False) for _ in range(3))
+            self.bias = nn.Embedding(5, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            q, k, v = (
+                layer(x).view(x.shape[0], -1, 2, 4).transpose(1, 2) for layer in (self.q, self.k, self.v)
+            )
+            place = torch.arange(5)
+            bias = self.bias((place[:, None] - place).abs()).permute(2, 0, 1)[None]
+            y = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=1.0)
+            return y.transpose(1, 2).contiguous().view(x.shape[0], -1, 8)
+
+    torch.manual_seed(0)
+    model = Biased().eval()
+    assert secateur.save(model, f"{tmp_path}/m.sct", example_inputs=(torch.randn(1, 5, 8),)) < 1e-5
+
+
 def test_a_graph_takes_the_weights_of_another_network() -> None:
     torch.manual_seed(0)
     one, other = (CASES["convolutions"][0]() for _ in range(2))

@@ -62,7 +62,8 @@ def test_latencies_begin_at_zero_and_carry_their_numbers() -> None:
     drawing = rows.latency(sample())
     root = parsed(drawing)
     dots = {dot.get("class"): dot.get("cx") or "" for dot in root.iter("circle")}
-    assert len(dots) == 5
+    assert len(dots) == 6
+    assert dots["dot native"] == Scale(0, 1.04 * 1.12 * 0.0415).x(0.0173)
     assert dots["dot pruned"] == Scale(0, 1.04 * 1.12 * 0.0415).x(0.0409)
     assert "0 ms" in texts(drawing)
     assert "0.0409 (0.0397 to 0.0458)" in texts(drawing)

@@ -56,9 +56,9 @@ def test_a_folder_without_a_report(tmp_path: Path) -> None:
         ("[1, 2]", "says schema None"),
         (
             '{"schema": "secateur-report/99"}',
-            r"says schema 'secateur-report/99'\. Expected 'secateur-report/2'",
+            r"says schema 'secateur-report/99'\. Expected 'secateur-report/3'",
         ),
-        ('{"schema": "secateur-report/2"}', r"does not fit its schema: report lacks 'secateur'"),
+        ('{"schema": "secateur-report/3"}', r"does not fit its schema: report lacks 'secateur'"),
     ],
 )
 def test_what_is_not_a_report_is_refused(text: str, reason: str, tmp_path: Path) -> None:

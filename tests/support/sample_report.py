@@ -59,6 +59,14 @@ def sample() -> Report:
             "latency": 1.007,
         },
         cut=missing("the pattern leaves every channel where it is"),
+        compiled={
+            "dense": latency(0.0412),
+            "pruned": {**latency(0.0173), "runtime": "compiled"},
+            "times_faster": 2.38,
+            "relative_diff": 1.1e-07,
+            "flash_bytes": 41_200,
+            "ram_bytes": 9_984,
+        },
         layers=layers,
         certificates={
             "zeros_exact": True,
@@ -193,6 +201,7 @@ def with_everything_missing() -> Report:
     report["small_dense_baseline"] = missing("the task has no narrow(width)")
     report["ratios"]["latency"] = missing("the runtime is not installed")
     report["curve"] = missing("not asked for (--curve)")
+    report["compiled"] = missing("there is no C compiler for the target native")
     report["history"] = {}
     return report
 

@@ -81,6 +81,8 @@ def latency(report: Report) -> Markup:
         for key, entry in words.networks(report).items()
         if (found := words.known(entry)) and (timing := words.known(found["latency_ms"]))
     ]
+    if native := words.known(report["compiled"]):
+        rows.append(("native", "Compiled", native["pruned"]))
     scale = Scale(0, 1.04 * max(timing["p90"] for _, _, timing in rows))
     height = ROW * len(rows)
     marks = list(_millisecond_ticks(scale, height))

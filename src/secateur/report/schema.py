@@ -10,7 +10,7 @@ from secateur.measure.machine import Machine as Machine  # part of the schema
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
-SCHEMA = "secateur-report/2"
+SCHEMA = "secateur-report/3"
 
 
 class Missing(TypedDict):
@@ -116,6 +116,17 @@ class CutInfo(TypedDict):
     inputs: int  # random and real ones that were compared
 
 
+class CompiledInfo(TypedDict):
+    """What model.sct holds as native code, timed in turn with the dense network in ONNX Runtime."""
+
+    dense: Latency
+    pruned: Latency
+    times_faster: float  # dense median / pruned median
+    relative_diff: float  # from ONNX Runtime on the same file, over the largest output
+    flash_bytes: int  # constants: weights and where they belong
+    ram_bytes: int  # working memory
+
+
 class Certificates(TypedDict):
     """What was checked on this very run."""
 
@@ -161,6 +172,7 @@ class Report(TypedDict):
     compression: CompressionInfo | Missing
     ratios: Ratios
     cut: CutInfo | Missing  # where whole channels were removed
+    compiled: CompiledInfo | Missing  # where this machine has a C compiler, and the operators are known
     layers: list[Layer]
     certificates: Certificates
     history: dict[str, list[HistoryPoint]]  # by entry name: "pruned", "dense_control", ...

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from secateur.report import words
-from secateur.report.schema import CompressionInfo, Entry, MetricInfo, Report
+from secateur.report.schema import CompiledInfo, CompressionInfo, Entry, MetricInfo, Report
 
 
 class Notes:
@@ -101,6 +101,7 @@ def _cells(entry: Entry, info: MetricInfo, notes: Notes) -> list[str]:
 
 def _gains(report: Report, notes: Notes) -> dict[str, str]:
     ratios, cut = report["ratios"], words.known(report["cut"])
+    compiled = words.known(report["compiled"])
     speed, latency = words.known(ratios["latency"]), words.known(words.final(report)["latency_ms"])
     if speed is None or latency is None:
         time = notes.mark(ratios["latency"] if speed is None else words.final(report)["latency_ms"])
@@ -112,7 +113,15 @@ def _gains(report: Report, notes: Notes) -> dict[str, str]:
         "weights": f"{words.ratio(ratios['parameters'])} fewer that are not zero",
         **({"widths": words.widths(cut)} if cut else {}),
         "time": time,
+        "compiled": notes.mark(report["compiled"]) if compiled is None else _compiled(compiled),
     }
+
+
+def _compiled(compiled: CompiledInfo) -> str:
+    return (
+        f"{words.speed_change(compiled['times_faster'])} as native code than the dense network in ONNX "
+        f"Runtime ({words.ratio(compiled['times_faster'])}; {words.number(compiled['pruned']['median'])} ms)"
+    )
 
 
 def _checks(report: Report) -> dict[str, str]:

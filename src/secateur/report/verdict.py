@@ -14,7 +14,7 @@ def verdict(report: Report, *, taught: bool, wanted_teacher: bool) -> list[str]:
     """
     random, small = words.known(report["random_baseline"]), words.known(report["small_dense_baseline"])
     sentences = [_quality(report), *_advice(report), _size(report), *_cut(report)]
-    sentences += [*_compression(report), _speed(report)]
+    sentences += [*_compression(report), _speed(report), *_native(report)]
     if random is not None:
         sentences.append(_baseline(report, random, "Random pruning at the same sparsity"))
     if small is not None:
@@ -128,6 +128,13 @@ def _speed(report: Report) -> str:
         f"{measured} ONNX Runtime multiplies by zeros like by any other number, so zeros alone save bytes, "
         "not time. Time needs a runtime with sparse kernels, or whole channels removed."
     )
+
+
+def _native(report: Report) -> list[str]:
+    compiled = words.known(report["compiled"])
+    if compiled is None:
+        return [f"It was not compiled: {words.reason(report['compiled'])}"]
+    return [f"{words.heading(words.native(compiled))}."]
 
 
 def _baseline(report: Report, entry: Entry, name: str) -> str:

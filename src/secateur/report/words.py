@@ -3,7 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeVar, cast
 
-from secateur.report.schema import CutInfo, Entry, Latency, MetricInfo, Missing, Report, is_missing
+from secateur.report.schema import (
+    CompiledInfo,
+    CutInfo,
+    Entry,
+    Latency,
+    MetricInfo,
+    Missing,
+    Report,
+    is_missing,
+)
 
 T = TypeVar("T")
 
@@ -189,6 +198,17 @@ def widths(cut: CutInfo) -> str:
     return (
         f"{' and '.join(parts)} are left, "
         f"{ratio(dense / max(1, left))} fewer multiply-adds ({dense:,} to {left:,})"
+    )
+
+
+def native(compiled: CompiledInfo) -> str:
+    """How fast the compiled network is, and against what."""
+    before, after = compiled["dense"]["median"], compiled["pruned"]["median"]
+    times = compiled["times_faster"]
+    how = "as fast as" if 1 / FASTER < times < FASTER else f"{speed_change(times)} than"
+    return (
+        f"compiled to C (`secateur compile`), a call is {how} the dense "
+        f"network in ONNX Runtime: {number(before)} ms before, {number(after)} ms after"
     )
 
 
