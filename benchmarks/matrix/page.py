@@ -32,6 +32,7 @@ of layers to leave out. A ✓ means that all of this holds; otherwise the table 
 - *certificate*: masked and cut network differ by at most {CERTIFICATE:g} of the largest output.
 - *backward*: in training mode, two inputs give finite gradients, and a step of SGD changes something.
 - *export*: `torch.onnx.export` writes the cut network, and ONNX Runtime answers the same within {EXPORT:g}.
+  (What the exporter writes wrongly for every Conv3d without a bias is mended, for both tools.)
 
 Both tools get the same network, weights, inputs and limits: each is a process of its own, with
 {{seconds:g}} s of CPU time and {{gigabytes:g}} GB of memory. Nothing in the weights is trivial: biases,
