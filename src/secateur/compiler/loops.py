@@ -39,10 +39,17 @@ def broadcast(tensor: Tensor, shape: Sequence[int]) -> Walk:
     return Walk(tuple(strides))
 
 
-def loops(shape: Sequence[int], walks: Sequence[Walk], body: str) -> list[str]:
+def loops(shape: Sequence[int], walks: Sequence[Walk], body: str, *, independent: bool = False) -> list[str]:
     """Lines of nested loops over `shape`; in `body` `{0}`, `{1}`, ... are the indices of the walks.
 
     Axes that all walks cross without a jump become one. The outermost loop is shared among the threads.
+
+    Args:
+        shape: of the walks.
+        walks: of tensors.
+        body: a statement.
+        independent: no turn reads what another writes, also where the output is in an input's place: the C
+            compiler may make vectors of them without a test.
     """
     sizes, steps = _merged(shape, [walk.strides for walk in walks])
     if not sizes:
@@ -50,9 +57,13 @@ def loops(shape: Sequence[int], walks: Sequence[Walk], body: str) -> list[str]:
     indices = [
         " + ".join(_terms(strides, walk.offset)) or "0" for strides, walk in zip(steps, walks, strict=True)
     ]
-    lines = [f"SHARE({sizes[0]}, lo, hi);", "for (ptrdiff_t i0 = lo; i0 < hi; i0++)"]
-    for axis, size in enumerate(sizes[1:], start=1):
-        lines.append(f"{'    ' * axis}for (int i{axis} = 0; i{axis} < {size}; i{axis}++)")
+    heads = ["for (ptrdiff_t i0 = lo; i0 < hi; i0++)"]
+    heads += [f"for (int i{axis} = 0; i{axis} < {sizes[axis]}; i{axis}++)" for axis in range(1, len(sizes))]
+    lines = [f"SHARE({sizes[0]}, lo, hi);"]
+    for axis, head in enumerate(heads):
+        innermost = independent and axis == len(heads) - 1
+        lines += ["INDEPENDENT"] if innermost else []
+        lines.append(f"{'    ' * axis}{head}")
     lines.append("    " * len(sizes) + body.format(*indices))
     return lines
 

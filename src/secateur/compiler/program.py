@@ -51,7 +51,13 @@ class Tensor:
 
     @property
     def c_type(self) -> str:
-        """Of its elements."""
+        """Of its elements.
+
+        Raises:
+            CompileError: there is none, of a constant.
+        """
+        if self.dtype.name not in C_TYPES:
+            raise wrong_type(self.name, self.dtype)
         return C_TYPES[self.dtype.name]
 
     @property
@@ -165,9 +171,10 @@ def lower(graph: onnx_ir.Model, pitches: Mapping[str, int]) -> Program:
 def _tensor(value: onnx_ir.Value, pitch: int | None) -> Tensor:
     name = value.name or ""
     if value.const_value is not None:
-        array = np.ascontiguousarray(value.const_value.numpy())
+        array = np.asarray(value.const_value.numpy(), order="C")
         return Tensor(name, array.shape, array.dtype, array)
-    sizes = [size if isinstance(size, int) else None for size in value.shape or [None]]
+    shape = [None] if value.shape is None else value.shape
+    sizes = [size if isinstance(size, int) else None for size in shape]
     if value.shape is None or None in sizes:
         maker = value.producer()
         by = f" of the operator {maker.op_type} (node {maker.name!r})" if maker else ""
@@ -178,11 +185,16 @@ def _tensor(value: onnx_ir.Value, pitch: int | None) -> Tensor:
         )
     dtype = np.dtype((value.dtype or onnx_ir.DataType.FLOAT).numpy())
     if dtype.name not in C_TYPES:
-        raise CompileError(
-            f"{name!r} has elements of type {dtype.name}. Expected {', '.join(C_TYPES)}: export the network "
-            "in single precision (model.float())."
-        )
+        raise wrong_type(name, dtype)
     return Tensor(name, tuple(size for size in sizes if size is not None), dtype, None, pitch)
+
+
+def wrong_type(name: str, dtype: np.dtype[Any]) -> CompileError:
+    """An error that says which types there are."""
+    return CompileError(
+        f"{name!r} has elements of type {dtype.name}. Expected {', '.join(C_TYPES)}: export the network "
+        "in single precision (model.float())."
+    )
 
 
 def _plain(attribute: onnx_ir.Attr) -> Any:

@@ -24,6 +24,15 @@ typedef struct {
 #define KERNEL static
 #endif
 
+/* Before a loop no turn of which reads what another writes. */
+#if defined(__clang__)
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define INDEPENDENT
+#endif
+
 /* Floats in a vector register; 1 where there are none. */
 #ifndef LANES
 #if defined(__AVX512F__)

@@ -8,21 +8,37 @@ from collections.abc import Callable, Mapping
 
 from secateur.compiler.code import Code
 from secateur.compiler.kernels.conv import conv
+from secateur.compiler.kernels.conv_transpose import conv_transpose
+from secateur.compiler.kernels.copies import COPIES
 from secateur.compiler.kernels.elementwise import ELEMENTWISE
 from secateur.compiler.kernels.matmul import gemm, matmul
-from secateur.compiler.kernels.pool import global_average_pool
+from secateur.compiler.kernels.norms import NORMS
+from secateur.compiler.kernels.pool import POOLS
+from secateur.compiler.kernels.reduce import REDUCE
+from secateur.compiler.kernels.resize import resize
+from secateur.compiler.kernels.softmax import log_softmax, softmax
+from secateur.compiler.kernels.tables import TABLES
 from secateur.compiler.kernels.views import view
 
 Kernel = Callable[[Code], None]
 
 KERNELS: Mapping[str, Kernel] = {
+    **COPIES,
     **ELEMENTWISE,
+    **NORMS,
+    **POOLS,
+    **REDUCE,
+    **TABLES,
     **dict.fromkeys(("Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"), view),
     "Conv": conv,
+    "ConvTranspose": conv_transpose,
     "Gemm": gemm,
+    "LogSoftmax": log_softmax,
     "MatMul": matmul,
-    "GlobalAveragePool": global_average_pool,
+    "Resize": resize,
+    "Softmax": softmax,
+    "Upsample": resize,
 }
 
-PLANES = {"Conv", "GlobalAveragePool", *ELEMENTWISE}
+PLANES = {"BatchNormalization", "Concat", "Conv", "ConvTranspose", "Resize", *ELEMENTWISE, *POOLS, *REDUCE}
 """Operators that read and write images whose planes are padded; others want all elements side by side."""
