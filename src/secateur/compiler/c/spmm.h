@@ -1,0 +1,123 @@
+/* Many rows times a sparse matrix, element by element: one broadcast, and one product per vector of rows.
+
+   The rows of x are cut in panels of PANEL_ROWS, the inputs in bands, the outputs in chunks. In a band and chunk, the
+   outputs are sorted by how many elements they have, so that the processor foresees where each loop ends; a panel of
+   one band stays in the first cache. */
+#ifndef SECATEUR_SPMM_H
+#define SECATEUR_SPMM_H
+#include "gemm.h"
+
+/* LANES x LANES elements: rows become columns. */
+INLINE void transpose_tile(const float *x, ptrdiff_t xs, float *y, ptrdiff_t ys) {
+#if LANES == 16 || LANES == 8 || LANES == 4
+    vec a[LANES], b[LANES];
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++) a[i] = load(x + i * xs);
+#pragma GCC unroll 4
+    for (int width = 1; width < LANES; width *= 2) {
+#pragma GCC unroll 8
+        for (int i = 0; i < LANES / 2; i++) {
+#if LANES == 16
+            b[2 * i] = __builtin_shufflevector(a[i], a[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            b[2 * i + 1] =
+                __builtin_shufflevector(a[i], a[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+#elif LANES == 8
+            b[2 * i] = __builtin_shufflevector(a[i], a[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
+            b[2 * i + 1] = __builtin_shufflevector(a[i], a[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+#else
+            b[2 * i] = __builtin_shufflevector(a[i], a[i + 2], 0, 4, 1, 5);
+            b[2 * i + 1] = __builtin_shufflevector(a[i], a[i + 2], 2, 6, 3, 7);
+#endif
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES; i++) a[i] = b[i];
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++) store(y + i * ys, a[i]);
+#else
+    for (int i = 0; i < LANES; i++)
+        for (int j = 0; j < LANES; j++) y[j * ys + i] = x[i * xs + j];
+#endif
+}
+
+/* y (columns, rows) = x (rows, columns) transposed. */
+INLINE void transpose(const float *x, ptrdiff_t xs, int rows, int columns, float *y, ptrdiff_t ys) {
+    const int even_rows = rows / LANES * LANES, even_columns = columns / LANES * LANES;
+    for (int r = 0; r < even_rows; r += LANES)
+        for (int c = 0; c < even_columns; c += LANES) transpose_tile(x + r * xs + c, xs, y + c * ys + r, ys);
+    for (int r = 0; r < rows; r++)
+        for (int c = r < even_rows ? even_columns : 0; c < columns; c++) y[c * ys + r] = x[r * xs + c];
+}
+
+/* Inputs of one band to [k][wide]; rows that are not there are 0. */
+INLINE void pack_panel(const float *x, steps_t xs, int rows, int inputs, int wide, float *panel) {
+    if (rows < wide) memset(panel, 0, sizeof(float) * (size_t)inputs * (size_t)wide);
+    if (xs.column == 1)
+        transpose(x, xs.row, rows, inputs, panel, wide);
+    else
+        for (int k = 0; k < inputs; k++)
+            for (int r = 0; r < rows; r++) panel[(ptrdiff_t)k * wide + r] = x[k * xs.column + r * xs.row];
+}
+
+/* Outputs order[0], order[1], ... of a chunk, with counts[...] elements each, from one band. */
+INLINE const float *band_sums(const float *panel, const uint16_t *order, const uint16_t *counts, int outputs,
+                              const uint16_t **index, const float *w, float *sums, const int wide) {
+    enum { MOST = 8 };
+    const int vecs = wide / LANES;
+    const uint16_t *at = *index;
+    for (int o = 0; o < outputs; o++) {
+        vec a[MOST];
+        float *to = sums + (ptrdiff_t)order[o] * wide;
+#pragma GCC unroll 8
+        for (int v = 0; v < vecs; v++) a[v] = load(to + v * LANES);
+        for (int j = counts[o]; j > 0; j--, w++, at++) {
+            const vec one = splat(*w);
+            const float *from = panel + (ptrdiff_t)*at * wide;
+#pragma GCC unroll 8
+            for (int v = 0; v < vecs; v++) a[v] += one * load(from + v * LANES);
+        }
+#pragma GCC unroll 8
+        for (int v = 0; v < vecs; v++) store(to + v * LANES, a[v]);
+    }
+    *index = at;
+    return w;
+}
+
+/* How w lies. A chunk's elements start at start[chunk]; order and counts are (chunks, bands, outputs of a chunk). */
+typedef struct {
+    const uint32_t *start;
+    const uint16_t *order, *counts, *index;
+    const float *w;
+    int chunk, band; /* outputs, inputs */
+} elements_t;
+
+/* s: room for `wide` rows of x, and for their sums in one chunk, twice. */
+INLINE void elements_product(part_t p, const float *x, steps_t xs, elements_t e, int rows, int inputs, int outputs,
+                             finish_t f, float *s, const int wide) {
+    const int bands = (inputs + e.band - 1) / e.band, chunks = (outputs + e.chunk - 1) / e.chunk;
+    float *sums = s + (ptrdiff_t)inputs * wide, *turned = sums + (ptrdiff_t)e.chunk * wide;
+    SHARE(chunks, lo, hi);
+    for (int r = 0; r < rows; r += wide) {
+        const int there = min_i(wide, rows - r);
+        pack_panel(x + r * xs.row, xs, there, inputs, wide, s);
+        for (ptrdiff_t c = lo; c < hi; c++) {
+            const int here = min_i(e.chunk, outputs - (int)c * e.chunk);
+            const uint16_t *index = e.index + e.start[c];
+            const float *w = e.w + e.start[c];
+            memset(sums, 0, sizeof(float) * (size_t)here * (size_t)wide);
+            for (int b = 0; b < bands; b++) {
+                const ptrdiff_t list = (c * bands + b) * e.chunk;
+                w = band_sums(s + (ptrdiff_t)b * e.band * wide, e.order + list, e.counts + list, here, &index, w, sums,
+                              wide);
+            }
+            if (f.y_steps.column == 1) {
+                transpose(sums, wide, here, there, turned, here);
+                finish_tile(turned, here, there, here, r, c * e.chunk, f);
+            } else {
+                finish_tile(sums, wide, here, there, c * e.chunk, r, turned_round(f));
+            }
+        }
+    }
+}
+
+#endif

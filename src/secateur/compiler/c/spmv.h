@@ -1,0 +1,139 @@
+/* A few rows times a sparse matrix: each row by itself, so that the weights decide what is fastest.
+
+   w (outputs, inputs) lies in slices of SLICE outputs. Every function computes y (rows, outputs) = x (rows, inputs)
+   * w^T and finishes as `f` says; s has room for one row of x. */
+#ifndef SECATEUR_SPMV_H
+#define SECATEUR_SPMV_H
+#include "gemm.h"
+#if LANES == 16
+#include <immintrin.h>
+#endif
+
+/* One row of x whose elements lie side by side. */
+INLINE const float *side_by_side(const float *x, steps_t xs, ptrdiff_t row, int inputs, float *s) {
+    x += row * xs.row;
+    if (xs.column == 1) return x;
+    for (int k = 0; k < inputs; k++) s[k] = x[k * xs.column];
+    return s;
+}
+
+/* w as it is, for processors without vectors. */
+KERNEL void plain_product(part_t p, const float *x, steps_t xs, const float *w, int rows, int inputs, int outputs,
+                          finish_t f, float *s) {
+    SHARE(outputs, lo, hi);
+    for (int r = 0; r < rows; r++) {
+        const float *xr = side_by_side(x, xs, r, inputs, s);
+        for (ptrdiff_t o = lo; o < hi; o++) {
+            float sum = 0;
+            for (int k = 0; k < inputs; k++) sum += w[o * inputs + k] * xr[k];
+            finish_tile(&sum, 1, 1, 1, r, o, f);
+        }
+    }
+}
+
+/* Each row of w as it is: its elements that are not 0, and where they are. */
+KERNEL void rows_product(part_t p, const float *x, steps_t xs, const uint32_t *start, const uint16_t *index,
+                         const float *w, int rows, int inputs, int outputs, finish_t f, float *s) {
+    SHARE(outputs, lo, hi);
+    for (int r = 0; r < rows; r++) {
+        const float *xr = side_by_side(x, xs, r, inputs, s);
+        for (ptrdiff_t o = lo; o < hi; o++) {
+            float sums[4] = {0};
+            uint32_t j = start[o];
+            for (; j + 4 <= start[o + 1]; j += 4)
+                for (int i = 0; i < 4; i++) sums[i] += w[j + i] * xr[index[j + i]];
+            for (; j < start[o + 1]; j++) sums[0] += w[j] * xr[index[j]];
+            const float sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+            finish_tile(&sum, 1, 1, 1, r, o, f);
+        }
+    }
+}
+
+/* The sums of a slice, from n rows of it; at is NULL where they are those of k = 0, 1, ... */
+INLINE void slice_sums(const float *x, const float *w, const uint16_t *at, ptrdiff_t n, float *sums) {
+    vec a[4][SLICE_VECS];
+    for (int i = 0; i < 4; i++)
+        for (int v = 0; v < SLICE_VECS; v++) a[i][v] = splat(0);
+    ptrdiff_t j = 0;
+    for (; j + 4 <= n; j += 4)
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++)
+#pragma GCC unroll 16
+            for (int v = 0; v < SLICE_VECS; v++)
+                a[i][v] += load(w + (j + i) * SLICE + v * LANES) * x[at ? at[j + i] : j + i];
+    for (; j < n; j++)
+        for (int v = 0; v < SLICE_VECS; v++) a[0][v] += load(w + j * SLICE + v * LANES) * x[at ? at[j] : j];
+    for (int v = 0; v < SLICE_VECS; v++) store(sums + v * LANES, (a[0][v] + a[1][v]) + (a[2][v] + a[3][v]));
+}
+
+/* A dense w in slices. */
+KERNEL void slices_product(part_t p, const float *x, steps_t xs, const float *w, int rows, int inputs, int outputs,
+                           finish_t f, float *s) {
+    SHARE((outputs + SLICE - 1) / SLICE, lo, hi);
+    for (int r = 0; r < rows; r++) {
+        const float *xr = side_by_side(x, xs, r, inputs, s);
+        for (ptrdiff_t t = lo; t < hi; t++) {
+            float sums[SLICE];
+            slice_sums(xr, w + t * inputs * SLICE, NULL, inputs, sums);
+            finish_tile(sums, SLICE, 1, min_i(SLICE, outputs - (int)t * SLICE), r, t * SLICE, f);
+        }
+    }
+}
+
+/* Slices of which only the k are stored that one of its outputs has: from start[slice], k = index[...]. */
+KERNEL void blocks_product(part_t p, const float *x, steps_t xs, const uint32_t *start, const uint16_t *index,
+                           const float *w, int rows, int inputs, int outputs, finish_t f, float *s) {
+    SHARE((outputs + SLICE - 1) / SLICE, lo, hi);
+    for (int r = 0; r < rows; r++) {
+        const float *xr = side_by_side(x, xs, r, inputs, s);
+        for (ptrdiff_t t = lo; t < hi; t++) {
+            float sums[SLICE];
+            slice_sums(xr, w + (ptrdiff_t)start[t] * SLICE, index + start[t], start[t + 1] - start[t], sums);
+            finish_tile(sums, SLICE, 1, min_i(SLICE, outputs - (int)t * SLICE), r, t * SLICE, f);
+        }
+    }
+}
+
+/* Elements, for processors that look up 16 values in a table of 32 at once: the inputs are cut in tables of 32, and
+   in each of its tables a slice has counts[...] rows; every output finds in a row its next element of that table,
+   its place in the table, or 0. */
+enum { TABLE = 32 };
+
+INLINE void table_rows(const float *table, const float *w, const uint8_t *index, int n, float *sums) {
+#if LANES == 16
+    const __m512 low = _mm512_loadu_ps(table), high = _mm512_loadu_ps(table + 16);
+    __m512 sum = _mm512_load_ps(sums);
+    for (int j = 0; j < n; j++) {
+        const __m512i at = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)(index + j * SLICE)));
+        sum = _mm512_fmadd_ps(_mm512_loadu_ps(w + j * SLICE), _mm512_permutex2var_ps(low, at, high), sum);
+    }
+    _mm512_store_ps(sums, sum);
+#else
+    for (int j = 0; j < n; j++)
+        for (int i = 0; i < SLICE; i++) sums[i] += w[j * SLICE + i] * table[index[j * SLICE + i]];
+#endif
+}
+
+KERNEL void tables_product(part_t p, const float *x, steps_t xs, const uint32_t *start, const uint8_t *counts,
+                           const uint8_t *index, const float *w, int rows, int inputs, int outputs, finish_t f,
+                           float *s) {
+    const int tables = (inputs + TABLE - 1) / TABLE;
+    SHARE((outputs + SLICE - 1) / SLICE, lo, hi);
+    for (int r = 0; r < rows; r++) {
+        const float *xr = side_by_side(x, xs, r, inputs, s);
+        float last[TABLE] = {0}; /* nothing is read beyond the end of x */
+        memcpy(last, xr + (tables - 1) * TABLE, sizeof(float) * (size_t)(inputs - (tables - 1) * TABLE));
+        for (ptrdiff_t t = lo; t < hi; t++) {
+            float sums[SLICE] __attribute__((aligned(64))) = {0};
+            ptrdiff_t at = start[t];
+            for (int k = 0; k < tables; k++) {
+                const int n = counts[t * tables + k];
+                table_rows(k + 1 < tables ? xr + k * TABLE : last, w + at * SLICE, index + at * SLICE, n, sums);
+                at += n;
+            }
+            finish_tile(sums, SLICE, 1, min_i(SLICE, outputs - (int)t * SLICE), r, t * SLICE, f);
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,21 @@
+"""What can the processor of a target do beyond its vectors?"""
+
+from functools import cache
+from pathlib import Path
+
+from secateur.compiler.targets import Target
+
+
+def looks_up(target: Target) -> bool:
+    """Whether it finds 16 values at once in a table of 32 that two registers hold."""
+    return "avx512f" in (_machine() if target.name == "native" else target.features)
+
+
+@cache
+def _machine() -> frozenset[str]:
+    """Features of this machine, where Linux tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(next((line for line in lines if line.startswith("flags")), "").split())
