@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from secateur import Channels, Distillation, Recipe, Recovery, find_masks
 from secateur.allocation import GlobalRank
 from secateur.core.task import Calibration
-from secateur.criteria import Gates
+from secateur.criteria import LAMP
 from secateur.export import state_hash
 from secateur.graph.structure import Structure
 from secateur.recovery import randomness
@@ -121,7 +121,7 @@ def recipe(steps: int) -> Recipe:
     )
     return Recipe(
         sparsity=1 - 1 / TIMES_FEWER,
-        criterion=Gates(),
+        criterion=LAMP(),
         pattern=Channels(pool="sum", relative=False, round_to=1),
         allocation=GlobalRank(per_cost=True),
         schedule=OneShot(),
