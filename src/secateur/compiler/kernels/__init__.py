@@ -14,6 +14,7 @@ from secateur.compiler.kernels.elementwise import ELEMENTWISE
 from secateur.compiler.kernels.matmul import gemm, matmul
 from secateur.compiler.kernels.norms import NORMS
 from secateur.compiler.kernels.pool import POOLS
+from secateur.compiler.kernels.recurrent import gru, lstm, rnn
 from secateur.compiler.kernels.reduce import REDUCE
 from secateur.compiler.kernels.resize import resize
 from secateur.compiler.kernels.softmax import log_softmax, softmax
@@ -32,9 +33,12 @@ KERNELS: Mapping[str, Kernel] = {
     **dict.fromkeys(("Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"), view),
     "Conv": conv,
     "ConvTranspose": conv_transpose,
+    "GRU": gru,
     "Gemm": gemm,
+    "LSTM": lstm,
     "LogSoftmax": log_softmax,
     "MatMul": matmul,
+    "RNN": rnn,
     "Resize": resize,
     "Softmax": softmax,
     "Upsample": resize,
