@@ -103,10 +103,8 @@ def _sizes(op: Op, gates: int) -> Sizes:
         raise op.refused("clips its sums, or couples its gates")
     _full(op)
     given, own = _activations(op), ACTIVATIONS[op.kind]
-    if op.kind == "RNN":
-        known = set(given) <= {"Tanh", "Relu"}
-    else:
-        known = given == own * (len(given) // len(own))
+    relu = op.kind == "RNN" and "Relu" in given
+    known = set(given) <= {"Tanh", "Relu"} if relu else given == own * (len(given) // len(own))
     if not known:
         raise op.refused(f"has the activations {', '.join(given)}")
     steps, batch, _ = op.input(0).shape
@@ -115,7 +113,8 @@ def _sizes(op: Op, gates: int) -> Sizes:
 
 
 def _activations(op: Op) -> tuple[str, ...]:
-    return tuple(kind if isinstance(kind, str) else kind.decode() for kind in op.get("activations", ()))
+    given: tuple[str | bytes, ...] = op.get("activations", ())
+    return tuple(kind if isinstance(kind, str) else kind.decode() for kind in given)
 
 
 def _full(op: Op) -> None:

@@ -4,7 +4,7 @@ import onnx_ir
 
 from secateur.compiler.passes.match import absorb_, only_reader, scalar
 
-LAYERS = ("Conv", "Gemm")
+LAYERS = ("Conv", "Gemm", "MatMul")
 
 
 def fuse_activations_(graph: onnx_ir.Model) -> None:
