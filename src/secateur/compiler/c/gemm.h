@@ -6,6 +6,7 @@
 #ifndef SECATEUR_GEMM_H
 #define SECATEUR_GEMM_H
 #include "matmul.h"
+#include "transpose.h"
 
 enum { SLICE = 16, SLICE_VECS = SLICE / LANES };
 
@@ -39,34 +40,55 @@ INLINE int group_rows(int rows, int most) {
     return (rows + groups - 1) / groups;
 }
 
-/* `many` rows of a to [k][many]; rows that are not there are 0. */
-INLINE void pack_rows(const float *a, steps_t as, int rows, int inner, float alpha, int many, float *packed) {
-    for (int r = 0; r < many; r++) {
-        const float *from = a + r * as.row;
-        for (int k = 0; k < inner; k++) packed[(ptrdiff_t)k * many + r] = r < rows ? alpha * from[k * as.column] : 0;
-    }
+/* `many` rows of a to [k][many]. What lies in the place of rows that are not there is never written to y.
+   Whole vectors are stored: up to LANES floats behind the end are overwritten. */
+INLINE void pack_rows(const float *a, steps_t as, int rows, int inner, float alpha, const int many, float *packed) {
+    const int whole = as.column == 1 && LANES > 1 ? inner / LANES * LANES : 0;
+    for (int k = 0; k < whole; k += LANES) /* the last vectors of a row first: they reach into the next row */
+        for (int first = (many - 1) / LANES * LANES; first >= 0; first -= LANES) {
+            vec square[LANES];
+#pragma GCC unroll 16
+            for (int i = 0; i < LANES; i++) square[i] = load(a + min_i(first + i, rows - 1) * as.row + k) * alpha;
+            transpose_square(square);
+#pragma GCC unroll 16
+            for (int i = 0; i < LANES; i++) store(packed + (ptrdiff_t)(k + i) * many + first, square[i]);
+        }
+    for (int k = whole; k < inner; k++)
+        for (int r = 0; r < many; r++)
+            packed[(ptrdiff_t)k * many + r] = alpha * a[min_i(r, rows - 1) * as.row + k * as.column];
 }
 
 /* `columns` columns of b to [k][SLICE]; columns that are not there are 0. */
 INLINE void pack_slice(const float *b, steps_t bs, int columns, int inner, float *packed) {
-    for (int k = 0; k < inner; k++)
-        for (int c = 0; c < SLICE; c++)
-            packed[(ptrdiff_t)k * SLICE + c] = c < columns ? b[k * bs.row + c * bs.column] : 0;
+    if (columns >= SLICE && bs.column == 1)
+        for (int k = 0; k < inner; k++) memcpy(packed + (ptrdiff_t)k * SLICE, b + k * bs.row, sizeof(float) * SLICE);
+    else
+        for (int k = 0; k < inner; k++)
+            for (int c = 0; c < SLICE; c++)
+                packed[(ptrdiff_t)k * SLICE + c] = c < columns ? b[k * bs.row + c * bs.column] : 0;
 }
 
-INLINE void finish_tile(const float *tile, int stride, int rows, int columns, ptrdiff_t row, ptrdiff_t column,
+INLINE void finish_row(const float *sums, const float *c, float *y, const int columns, finish_t f) {
+    if (c)
+        INDEPENDENT
+        for (int i = 0; i < columns; i++)
+            y[i * f.y_steps.column] = activated(f.kind, sums[i] + f.beta * c[i * f.c_steps.column], f.low, f.high);
+    else
+        INDEPENDENT
+        for (int i = 0; i < columns; i++) y[i * f.y_steps.column] = activated(f.kind, sums[i], f.low, f.high);
+}
+
+/* rows x columns sums, whose rows are `wide` apart, which is also how many columns there mostly are. */
+INLINE void finish_tile(const float *tile, const int wide, int rows, int columns, ptrdiff_t row, ptrdiff_t column,
                         finish_t f) {
     for (int r = 0; r < rows; r++) {
-        const float *sums = tile + (ptrdiff_t)r * stride;
+        const float *sums = tile + (ptrdiff_t)r * wide;
         const float *c = f.c ? f.c + (row + r) * f.c_steps.row + column * f.c_steps.column : NULL;
         float *y = f.y + (row + r) * f.y_steps.row + column * f.y_steps.column;
-        if (f.y_steps.column == 1 && f.c_steps.column == 1 && c && f.beta == 1)
-            for (int i = 0; i < columns; i++) y[i] = activated(f.kind, sums[i] + c[i], f.low, f.high);
+        if (columns == wide)
+            finish_row(sums, c, y, wide, f);
         else
-            for (int i = 0; i < columns; i++) {
-                const float sum = c ? sums[i] + f.beta * c[i * f.c_steps.column] : sums[i];
-                y[i * f.y_steps.column] = activated(f.kind, sum, f.low, f.high);
-            }
+            finish_row(sums, c, y, columns, f);
     }
 }
 
@@ -134,6 +156,9 @@ INLINE void sparse_tile(const float *a, const float *b, const uint16_t *at, int 
 #define DENSE_TILE(R)                                                                                             \
     KERNEL void dense_tile_##R(const float *a, const float *b, ptrdiff_t apart, int inner, float *tile) {         \
         dense_tile(a, b, apart, inner, tile, R, PAIR);                                                            \
+    }                                                                                                             \
+    KERNEL void single_tile_##R(const float *a, const float *b, int inner, float *tile) {                         \
+        dense_tile(a, b, 0, inner, tile, R, 1);                                                                   \
     }
 #define SPARSE_TILE(R)                                                                                            \
     KERNEL void sparse_tile_##R(const float *a, const float *b, const uint16_t *at, int n, float *tile) {         \
@@ -150,6 +175,13 @@ INLINE void dense_tile_of(int many, const float *a, const float *b, ptrdiff_t ap
 #undef ONE
 }
 
+INLINE void single_tile_of(int many, const float *a, const float *b, int inner, float *tile) {
+#define ONE(R) \
+    case R: single_tile_##R(a, b, inner, tile); break;
+    switch (many) { EACH_DENSE(ONE) }
+#undef ONE
+}
+
 INLINE void sparse_tile_of(int many, const float *a, const float *b, const uint16_t *at, int n, float *tile) {
 #define ONE(R) \
     case R: sparse_tile_##R(a, b, at, n, tile); break;
@@ -157,42 +189,49 @@ INLINE void sparse_tile_of(int many, const float *a, const float *b, const uint1
 #undef ONE
 }
 
-/* y = a (rows, inner) * b + beta * c. `slices` is b in slices, or NULL: then they are packed on the way from b.
-   s: room for PANEL floats of packed rows, and for PAIR packed slices. */
+/* The slices of b that are in tile t: constant ones, or packed on the way. */
+INLINE const float *slices_of(const float *slices, const float *b, steps_t bs, ptrdiff_t t, const int pair,
+                              int columns, int inner, float *packed) {
+    if (slices) return slices + t * pair * SLICE * inner;
+    for (ptrdiff_t i = 0; i < pair; i++) {
+        const ptrdiff_t first = (t * pair + i) * SLICE;
+        if (first < columns)
+            pack_slice(b + first * bs.column, bs, min_i(SLICE, columns - (int)first), inner,
+                       packed + i * inner * SLICE);
+    }
+    return packed;
+}
+
+/* y = alpha * a (rows, inner) * b + beta * c. `slices` is b in slices, or NULL: then they are packed from b.
+   s: room for panel_rows packed rows, one vector, and PAIR packed slices. */
 INLINE void gemm(part_t p, const float *a, steps_t as, const float *slices, const float *b, steps_t bs, int rows,
                  int columns, int inner, float alpha, finish_t f, float *s, int panel_rows) {
-    const int many = group_rows(rows, ROWS_MOST), wide = PAIR * SLICE;
-    const int tiles = (columns + wide - 1) / wide;
-    const int by_rows = tiles < 2 * p.count; /* few columns: the threads share the rows */
-    float *packed_slices = s + (ptrdiff_t)panel_rows * inner;
-    float tile[ROWS_MOST * PAIR * SLICE];
+    const int many = group_rows(rows, ROWS_MOST), groups = (rows + many - 1) / many, step = panel_rows / many;
+    const int pair = columns <= SLICE ? 1 : PAIR, wide = pair * SLICE, tiles = (columns + wide - 1) / wide;
     const part_t all = {0, 1};
+    const int by_rows = tiles < 2 * p.count; /* few columns: the threads share the rows */
     const part_t of_rows = by_rows ? p : all, of_tiles = by_rows ? all : p;
-    const ptrdiff_t groups = (rows + many - 1) / many;
-    const ptrdiff_t first = groups * of_rows.index / of_rows.count, last = groups * (of_rows.index + 1) / of_rows.count;
-    const ptrdiff_t low = (ptrdiff_t)tiles * of_tiles.index / of_tiles.count;
-    const ptrdiff_t high = (ptrdiff_t)tiles * (of_tiles.index + 1) / of_tiles.count;
-    const ptrdiff_t step = panel_rows / many;
-    for (ptrdiff_t start = first; start < last; start += step) {
-        const ptrdiff_t end = start + step < last ? start + step : last;
-        for (ptrdiff_t g = start; g < end; g++)
-            pack_rows(a + g * many * as.row, as, min_i(many, (int)(rows - g * many)), inner, alpha, many,
-                      s + (g - start) * many * inner);
-        for (ptrdiff_t t = low; t < high; t++) {
-            const float *ws = slices + t * wide * inner;
-            ptrdiff_t apart = (ptrdiff_t)inner * SLICE;
-            if (!slices) {
-                for (int i = 0; i < PAIR; i++)
-                    pack_slice(b + (t * PAIR + i) * SLICE * bs.column, bs,
-                               min_i(SLICE, (int)(columns - (t * PAIR + i) * SLICE)), inner, packed_slices + i * apart);
-                ws = packed_slices;
-            } else if ((t * PAIR + 1) * SLICE >= columns) {
-                apart = 0; /* there is no second slice: the first again */
-            }
-            for (ptrdiff_t g = start; g < end; g++) {
-                dense_tile_of(many, s + (g - start) * many * inner, ws, apart, inner, tile);
-                finish_tile(tile, wide, min_i(many, (int)(rows - g * many)), min_i(wide, (int)(columns - t * wide)),
-                            g * many, t * wide, f);
+    const int first = groups * of_rows.index / of_rows.count, last = groups * (of_rows.index + 1) / of_rows.count;
+    const int low = tiles * of_tiles.index / of_tiles.count, high = tiles * (of_tiles.index + 1) / of_tiles.count;
+    const ptrdiff_t group = (ptrdiff_t)many * inner;
+    float *packed_slices = s + (ptrdiff_t)panel_rows * inner + LANES;
+    float tile[ROWS_MOST * PAIR * SLICE];
+    for (int start = first; start < last; start += step) {
+        const int end = min_i(start + step, last);
+        for (int g = start; g < end; g++)
+            pack_rows(a + (ptrdiff_t)g * many * as.row, as, min_i(many, rows - g * many), inner, alpha, many,
+                      s + (g - start) * group);
+        for (int t = low; t < high; t++) {
+            const float *w = slices_of(slices, b, bs, t, pair, columns, inner, packed_slices);
+            /* where there is no second slice, the first is read again */
+            const ptrdiff_t apart = (t * PAIR + 1) * SLICE < columns ? (ptrdiff_t)inner * SLICE : 0;
+            for (int g = start; g < end; g++) {
+                if (pair == 1)
+                    single_tile_of(many, s + (g - start) * group, w, inner, tile);
+                else
+                    dense_tile_of(many, s + (g - start) * group, w, apart, inner, tile);
+                finish_tile(tile, wide, min_i(many, rows - g * many), min_i(wide, columns - t * wide),
+                            (ptrdiff_t)g * many, (ptrdiff_t)t * wide, f);
             }
         }
     }

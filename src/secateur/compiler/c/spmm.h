@@ -7,48 +7,6 @@
 #define SECATEUR_SPMM_H
 #include "gemm.h"
 
-/* LANES x LANES elements: rows become columns. */
-INLINE void transpose_tile(const float *x, ptrdiff_t xs, float *y, ptrdiff_t ys) {
-#if LANES == 16 || LANES == 8 || LANES == 4
-    vec a[LANES], b[LANES];
-#pragma GCC unroll 16
-    for (int i = 0; i < LANES; i++) a[i] = load(x + i * xs);
-#pragma GCC unroll 4
-    for (int width = 1; width < LANES; width *= 2) {
-#pragma GCC unroll 8
-        for (int i = 0; i < LANES / 2; i++) {
-#if LANES == 16
-            b[2 * i] = __builtin_shufflevector(a[i], a[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-            b[2 * i + 1] =
-                __builtin_shufflevector(a[i], a[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-#elif LANES == 8
-            b[2 * i] = __builtin_shufflevector(a[i], a[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
-            b[2 * i + 1] = __builtin_shufflevector(a[i], a[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
-#else
-            b[2 * i] = __builtin_shufflevector(a[i], a[i + 2], 0, 4, 1, 5);
-            b[2 * i + 1] = __builtin_shufflevector(a[i], a[i + 2], 2, 6, 3, 7);
-#endif
-        }
-#pragma GCC unroll 16
-        for (int i = 0; i < LANES; i++) a[i] = b[i];
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < LANES; i++) store(y + i * ys, a[i]);
-#else
-    for (int i = 0; i < LANES; i++)
-        for (int j = 0; j < LANES; j++) y[j * ys + i] = x[i * xs + j];
-#endif
-}
-
-/* y (columns, rows) = x (rows, columns) transposed. */
-INLINE void transpose(const float *x, ptrdiff_t xs, int rows, int columns, float *y, ptrdiff_t ys) {
-    const int even_rows = rows / LANES * LANES, even_columns = columns / LANES * LANES;
-    for (int r = 0; r < even_rows; r += LANES)
-        for (int c = 0; c < even_columns; c += LANES) transpose_tile(x + r * xs + c, xs, y + c * ys + r, ys);
-    for (int r = 0; r < rows; r++)
-        for (int c = r < even_rows ? even_columns : 0; c < columns; c++) y[c * ys + r] = x[r * xs + c];
-}
-
 /* Inputs of one band to [k][wide]; rows that are not there are 0. */
 INLINE void pack_panel(const float *x, steps_t xs, int rows, int inputs, int wide, float *panel) {
     if (rows < wide) memset(panel, 0, sizeof(float) * (size_t)inputs * (size_t)wide);

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from secateur.compiler.code import Code
 from secateur.compiler.kernels import matrix_formats as formats
 from secateur.compiler.kernels.matrix_costs import Costs, estimates
-from secateur.compiler.kernels.matrix_formats import Floats
+from secateur.compiler.kernels.matrix_formats import SLICE, Floats
 from secateur.compiler.kernels.processor import looks_up
 from secateur.compiler.targets import Target
 
@@ -114,7 +114,7 @@ def _dense(code: Code, layer: Layer) -> Call:
         return _call(code, layer, "slices_product", weights, inputs)
     code.headers.add("gemm")
     rows = packed_rows(layer.rows, inputs)
-    return _call(code, layer, "dense_product", weights, rows * inputs, f", {rows}")
+    return _call(code, layer, "dense_product", weights, rows * inputs + SLICE, f", {rows}")
 
 
 def packed_rows(rows: int, inputs: int) -> int:
@@ -133,7 +133,7 @@ def _blocks(code: Code, layer: Layer) -> Call:
         return _call(code, layer, "blocks_product", weights, inputs)
     code.headers.add("gemm")
     rows = packed_rows(layer.rows, inputs) + TILE_ROWS
-    return _call(code, layer, "sparse_product", weights, rows * inputs, f", {rows}")
+    return _call(code, layer, "sparse_product", weights, rows * inputs + SLICE, f", {rows}")
 
 
 def _rows(code: Code, layer: Layer) -> Call:

@@ -55,7 +55,7 @@ def tiles(code: Code, product: Product) -> None:
     """Sums that stay in registers; both sides are packed on the way."""
     code.headers.add("gemm")
     rows = packed_rows(product.rows, product.inner)
-    code.scratch = 4 * (rows + TILE_SLICES * SLICE) * product.inner
+    code.scratch = 4 * ((rows + TILE_SLICES * SLICE) * product.inner + SLICE)
     written = f"{literal(product.beta)}, y0 + {{2}}, {_steps((product.columns, 1))}"
     finish = f"(finish_t){{{{{_added(product)}, {written}, {', '.join(activation(code.op))}}}}}"
     end = f"{_sizes(product)}, {literal(product.alpha)}, {finish}, (float *)(void *)s, {rows}"
