@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from secateur.version import VERSION
+
 if TYPE_CHECKING:
     from secateur.measure.latency import Timing
     from secateur.measure.machine import Machine
@@ -22,7 +24,7 @@ WARMUP = 10  # calls
 @click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Examples in a call.")
 @click.option(
     "--runtime",
-    type=click.Choice(["onnxruntime", "torch"]),
+    type=click.Choice(["onnxruntime", "compiled", "torch"]),
     default="onnxruntime",
     show_default=True,
     help="What runs the network.",
@@ -41,12 +43,13 @@ def command(model: Path, threads: int, batch: int, runtime: str, task: str | Non
     if (runtime == "torch") != (task is not None):
         raise click.UsageError(
             "--runtime torch and --task FILE.py:NAME belong together: PyTorch needs the network's class, "
-            "and ONNX Runtime does not."
+            "and the others do not."
         )
     from secateur.measure.latency import time_calls
     from secateur.measure.machine import describe
 
-    call = _torch(model, task, threads, batch) if task else _onnx(model, threads, batch)
+    calls = {"onnxruntime": _onnx, "compiled": _compiled}
+    call = _torch(model, task, threads, batch) if task else calls[runtime](model, threads, batch)
     timing = time_calls({"call": call}, warmup=WARMUP)["call"]
     setting = {"runtime": runtime, "threads": threads, "batch": batch}
     if as_json:
@@ -59,6 +62,22 @@ def _onnx(model: Path, threads: int, batch: int) -> Callable[[], object]:
     from secateur.measure.runtimes import onnx_call
 
     return onnx_call(_source(model), threads=threads, batch=batch)
+
+
+def _compiled(model: Path, threads: int, batch: int) -> Callable[[], object]:
+    from secateur.compiler import compile as compile_
+    from secateur.surgery.onnx.example import example_inputs
+    from secateur.surgery.onnx.read import read_graph
+
+    graph = read_graph(model)
+    sizes = {
+        value.name or "": [batch, *(size for size in value.shape[1:] if isinstance(size, int))]
+        for value in graph.graph.inputs
+        if value.shape and not isinstance(value.shape[0], int)
+    }
+    compiled = compile_(model, shapes=sizes, threads=threads)
+    inputs = example_inputs(graph, sizes)
+    return lambda: compiled(*inputs)
 
 
 def _torch(model: Path, task: str, threads: int, batch: int) -> Callable[[], object]:
@@ -85,9 +104,10 @@ def _facts(model: Path, setting: dict[str, Any], timing: "Timing", machine: "Mac
 def _lines(model: Path, setting: dict[str, Any], timing: "Timing", machine: "Machine") -> list[str]:
     from secateur.report.words import number
 
-    version = machine["torch" if setting["runtime"] == "torch" else "onnxruntime"]
+    runtime = setting["runtime"]
+    version = {"onnxruntime": machine["onnxruntime"], "torch": machine["torch"], "compiled": VERSION}[runtime]
     return [
-        f"{model} in {setting['runtime']} {version}, threads {setting['threads']}, batch {setting['batch']}",
+        f"{model} in {runtime} {version}, threads {setting['threads']}, batch {setting['batch']}",
         f"machine   {machine['processor']}, {machine['cores']} cores, {machine['system']}",
         f"warm-up   {WARMUP} calls",
         f"runs      {timing.runs}",

@@ -8,10 +8,12 @@ from onnx_ir.passes import common
 
 from secateur.compiler.bounds import refuse_contradictions, refuse_large
 from secateur.compiler.kernels import PLANES
+from secateur.compiler.operands import refuse_operands
+from secateur.compiler.passes.functions import write_out_
 from secateur.compiler.targets import Target
+from secateur.graph.folding import worth_folding
 from secateur.surgery.onnx.example import input_shapes
 
-FOLDED = 2**22  # elements of a constant that may be computed here from smaller ones
 PAGE = 4096  # bytes after which addresses fall into the same set of the first cache
 
 
@@ -27,28 +29,18 @@ def fix_shapes_(graph: onnx_ir.Model, sizes: Mapping[str, Sequence[int]]) -> Non
     for value, shape in zip(graph.graph.inputs, input_shapes(graph, sizes), strict=True):
         value.shape = onnx_ir.Shape(shape)
     refuse_large(graph)
+    write_out_(graph)
     refuse_contradictions(graph)
     for _ in range(2):  # what is folded makes more shapes known
         for node in graph.graph:
             for output in node.outputs:
                 output.shape = None  # what the file declares may be wrong
-        common.ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)(graph)
-        fold_constants(graph, should_fold=_worth_folding)
+        common.ShapeInferencePass(check_type=False, strict_mode=False)(graph)
+        fold_constants(graph, should_fold=worth_folding)
         common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(graph)
         common.RemoveUnusedNodesPass()(graph)
     refuse_large(graph)
-
-
-def _worth_folding(node: onnx_ir.Node) -> bool:
-    """Transposed weights, masks: what is no larger than its inputs, or small; a shape is anyone's number."""
-    constants = [value.const_value for value in node.inputs if value is not None]
-    given = sum(array.size for array in constants if array is not None)
-    return all(_elements(value) <= max(given, FOLDED) for value in node.outputs if value.name)
-
-
-def _elements(value: onnx_ir.Value) -> float:
-    sizes = [size for size in value.shape if isinstance(size, int)] if value.shape is not None else None
-    return math.inf if sizes is None or len(sizes) < len(value.shape or ()) else math.prod(sizes)
+    refuse_operands(graph)
 
 
 def pitches(graph: onnx_ir.Model, target: Target) -> dict[str, int]:

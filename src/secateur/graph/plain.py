@@ -20,12 +20,15 @@ def plain(model: "onnx.ModelProto") -> "onnx_ir.Model":
     from onnx_ir.passes import common
     from onnxscript.optimizer import fold_constants
 
+    from secateur.graph.folding import worth_folding
+
     graph = onnx_ir.from_proto(model)
     parameters = set(graph.graph.initializers.values())
 
     def known(node: onnx_ir.Node) -> bool | None:
         """Fold it? None leaves the decision to onnxscript."""
-        return None if node.op_type == "Shape" or parameters.isdisjoint(node.inputs) else False
+        free = node.op_type == "Shape" or parameters.isdisjoint(node.inputs)
+        return None if free and worth_folding(node) else False
 
     common.ShapeInferencePass()(graph)
     fold_constants(graph, should_fold=known)

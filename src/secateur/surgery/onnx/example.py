@@ -25,13 +25,23 @@ def example_inputs(graph: onnx_ir.Model, sizes: Sizes, seed: int = 0) -> Arrays:
         ArtifactError: an input has other free sizes and is not in `sizes`, or these do not fit.
     """
     random = np.random.default_rng(seed)
+    shapes = input_shapes(graph, sizes)
+    return [_drawn(value, shape, random) for value, shape in zip(graph.graph.inputs, shapes, strict=True)]
+
+
+def input_shapes(graph: onnx_ir.Model, sizes: Sizes) -> list[tuple[int, ...]]:
+    """Of all inputs; a free first axis, the batch, is 1, and other free ones are in `sizes`.
+
+    Raises:
+        ArtifactError: they are not, or do not fit.
+    """
     known = [value.name or "" for value in graph.graph.inputs]
     for name in sizes:
         if name not in known:
             raise ArtifactError(
                 f"There is no input {name!r}.{did_you_mean(name, known)} The network has: {', '.join(known)}."
             )
-    return [_drawn(value, _shape(value, sizes), random) for value in graph.graph.inputs]
+    return [_shape(value, sizes) for value in graph.graph.inputs]
 
 
 def read_inputs(graph: onnx_ir.Model, path: Path) -> Arrays:
