@@ -7,24 +7,22 @@ import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.operator_cases import cases, compilable, failures, groups, runtime_agrees
-
-from secateur.compiler.kernels import KERNELS
+from benchmarks.operator_cases import OPERATORS, cases, compilable, failures, groups, runtime_agrees
 
 Skipped = Mapping[str, Sequence[tuple[str, str]]]
 """Operator -> (test, reason)."""
 
 
 def accepts(operator: str) -> str:
-    """The first line of its kernel's documentation."""
-    text = KERNELS[operator].__doc__ or ""
+    """The first line of its documentation."""
+    text = OPERATORS[operator].__doc__ or ""
     return text.splitlines()[0].strip() if text else ""
 
 
 def page(passed: Mapping[str, Sequence[str]], skipped: Skipped) -> str:
     """The text of `docs/operators.md`."""
     lines = [_HEAD, "| operator | accepts | tests passed | skipped |", "|---|---|---|---|"]
-    for operator in sorted(KERNELS):
+    for operator in sorted(OPERATORS):
         counts = f"{len(passed[operator])} | {len(skipped[operator])}"
         lines.append(f"| {operator} | {accepts(operator)} | {counts} |")
     lines += ["", "## Tests that are skipped, and why", ""]
@@ -51,8 +49,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="the page to write")
     out = parser.parse_args().out
-    passed: dict[str, list[str]] = {operator: [] for operator in KERNELS}
-    skipped: dict[str, list[tuple[str, str]]] = {operator: [] for operator in KERNELS}
+    passed: dict[str, list[str]] = {operator: [] for operator in OPERATORS}
+    skipped: dict[str, list[tuple[str, str]]] = {operator: [] for operator in OPERATORS}
     ready = []
     for case in cases():
         fixed, reason = compilable(case)

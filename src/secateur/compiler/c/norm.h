@@ -21,19 +21,17 @@ KERNEL void normalize_rows(part_t p, const float *x, const float *scale, const f
     }
 }
 
-/* Groups of `inside` planes of an image; scale and bias are one for each plane. */
-KERNEL void normalize_groups(part_t p, const float *x, const float *scale, const float *bias, float *y, int images,
-                             int groups, int inside, int pixels, float epsilon) {
-    SHARE(images * groups, lo, hi);
-    const ptrdiff_t n = (ptrdiff_t)inside * pixels;
-    for (ptrdiff_t g = lo; g < hi; g++) {
-        const float middle = row_sum(x + g * n, n, 0) / (float)n;
-        const float factor = 1.0f / sqrtf(row_sum_of_squares(x + g * n, n, middle) / (float)n + epsilon);
-        for (int plane = 0; plane < inside; plane++) {
-            const ptrdiff_t c = g % groups * inside + plane, start = g * n + (ptrdiff_t)plane * pixels;
-            const float a = factor * scale[c];
-            for (int i = 0; i < pixels; i++) y[start + i] = (x[start + i] - middle) * a + bias[c];
-        }
+/* Each plane of an image; scale and bias are one for each channel. */
+KERNEL void normalize_planes(part_t p, const float *x, const float *scale, const float *bias, float *y, int images,
+                             int channels, int pixels, float epsilon) {
+    SHARE(images * channels, lo, hi);
+    for (ptrdiff_t plane = lo; plane < hi; plane++) {
+        const float *from = x + plane * pixels;
+        float *to = y + plane * pixels;
+        const float middle = row_sum(from, pixels, 0) / (float)pixels;
+        const float variance = row_sum_of_squares(from, pixels, middle) / (float)pixels;
+        const float factor = scale[plane % channels] / sqrtf(variance + epsilon), offset = bias[plane % channels];
+        for (int i = 0; i < pixels; i++) to[i] = (from[i] - middle) * factor + offset;
     }
 }
 

@@ -17,7 +17,7 @@ ANY_TYPE = {
     "Mul": "{0} * {1}",
     "Neg": "-{0}",
     "Relu": "{0} < 0 ? 0 : {0}",
-    "Sign": "({0} > 0) - ({0} < 0)",
+    "Sign": "{0} != {0} ? {0} : ({0} > 0) - ({0} < 0)",
     "Equal": "{0} == {1}",
     "Less": "{0} < {1}",
     "LessOrEqual": "{0} <= {1}",
@@ -50,10 +50,8 @@ def _written(text: str, _: Op, x: list[str]) -> str:
     return text.format(*x)
 
 
-def _written_for_floats(text: str, op: Op, x: list[str]) -> str:
-    """Any shapes that broadcast; float32."""
-    if not _floats(op):
-        raise op.refused(f"is of {op.input(0).dtype.name}")
+def _written_for_floats(text: str, _: Op, x: list[str]) -> str:
+    """Any shape; float32."""
     return text.format(*x)
 
 

@@ -45,26 +45,10 @@ def _for_each(code: Code, index: int, shape: tuple[int, ...]) -> str:
 
 def instance_normalization(code: Code) -> None:
     """Any number of axes behind the channels."""
-    _groups(code, code.op.input(0).shape[1])
-
-
-def group_normalization(code: Code) -> None:
-    """Any number of axes behind the channels; a scale and a bias for each channel, or each group."""
-    _groups(code, code.op.get("num_groups", 1))
-
-
-def _groups(code: Code, groups: int) -> None:
     op, x = code.op, code.op.input(0)
     images, channels = x.shape[:2]
-    scale, bias = (
-        f"x{i}"
-        if op.input(i).size == channels
-        else code.constant(np.repeat(op.constant(i), channels // groups), "for each channel")
-        for i in (1, 2)
-    )
-    numbers = (images, groups, channels // groups, x.size // images // channels)
-    epsilon = float(op.get("epsilon", 1e-5))
-    code.call("normalize_groups", "x0", scale, bias, "y0", *numbers, epsilon, header="norm")
+    numbers = (images, channels, x.size // images // channels, float(op.get("epsilon", 1e-5)))
+    code.call("normalize_planes", "x0", "x1", "x2", "y0", *numbers, header="norm")
 
 
 def batch_normalization(code: Code) -> None:
@@ -101,7 +85,6 @@ def lrn(code: Code) -> None:
 
 NORMS: Mapping[str, Callable[[Code], None]] = {
     "BatchNormalization": batch_normalization,
-    "GroupNormalization": group_normalization,
     "InstanceNormalization": instance_normalization,
     "LRN": lrn,
     "LayerNormalization": layer_normalization,
