@@ -56,7 +56,7 @@ typedef float vec_u;
 
 INLINE vec load(const float *x) { return *(const vec_u *)x; }
 INLINE void store(float *y, vec v) { *(vec_u *)y = v; }
-INLINE vec splat(float x) { return (vec){0} + x; }
+INLINE vec splat(float x) { return x - (vec){0}; } /* less 0, not plus 0: compilers leave it out */
 
 INLINE float relu_f(float x) { return x < 0 ? 0 : x; } /* NaN passes through */
 INLINE float clip_f(float x, float low, float high) { x = x < low ? low : x; return x > high ? high : x; }

@@ -19,35 +19,27 @@
 /* `rows` of the `stride` rows whose weights lie side by side */
 INLINE void block_sums(const int vectors, const int rows, const int stride, ptrdiff_t output, const uint32_t *s,
                        uint32_t n, const char *x, const sums_t *t, int first, int pixel) {
-    vec sum[8][BLOCK_SUMS];
+    vec sum[8][BLOCK_SUMS], at[BLOCK_SUMS];
     x += (ptrdiff_t)pixel * 4;
     output += first;
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; r++) {
+    UNROLLED for (int r = 0; r < rows; r++) {
         const ptrdiff_t o = output + r < t->outputs ? output + r : t->outputs - 1;
-        start_sums(vectors, sum[r], t, o, pixel);
+        start_sums(vectors, sum[r], t, o, place_of(t, o, pixel));
     }
-#pragma GCC unroll 1
-    for (uint32_t k = 0; k < n; k++, s += 1 + stride) {
+    ROLLED for (uint32_t k = 0; k < n; k++, s += 1 + stride) {
         const float *pixels = (const float *)(x + s[0]);
-        vec at[BLOCK_SUMS];
-#pragma GCC unroll 32
-        for (int v = 0; v < vectors; v++) at[v] = load(pixels + v * LANES);
-#pragma GCC unroll 8
-        for (int r = 0; r < rows; r++) {
-            float value;
-            memcpy(&value, s + 1 + first + r, sizeof value);
-            const vec w = splat(value);
-#pragma GCC unroll 32
-            for (int v = 0; v < vectors; v++) sum[r][v] += w * at[v];
+        UNROLLED for (int v = 0; v < vectors; v++) at[v] = load(pixels + v * LANES);
+        UNROLLED for (int r = 0; r < rows; r++) {
+            const vec w = splat(weight_of(s + 1 + first + r));
+            UNROLLED for (int v = 0; v < vectors; v++) sum[r][v] += w * at[v];
         }
     }
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; r++)
-        if (output + r < t->outputs) end_sums(vectors, sum[r], t, output + r, pixel);
+    UNROLLED for (int r = 0; r < rows; r++)
+        if (output + r < t->outputs) end_sums(vectors, sum[r], t, output + r, place_of(t, output + r, pixel), pixel);
 }
 
-INLINE void block_tile(const int vectors, const int stride, const uint32_t *s, const char *x, const sums_t *t) {
+INLINE void block_tile(const int vectors, const int stride, const uint32_t *s, const char *x, const sums_t *given) {
+    const sums_t own = *given, *t = &own; /* which no store to y can change */
     const int rows = stride < BLOCK_ROWS ? stride : BLOCK_ROWS, most = BLOCK_SUMS / rows;
     const int turns = (vectors + most - 1) / most, some = vectors / turns, longer = vectors % turns;
     for (uint32_t groups = *s++; groups > 0; groups--) {

@@ -11,31 +11,24 @@
 #define MOST_PAIRED (MOST_SUMS >= 28 ? 14 : 0)               /* vectors of a tile of which two rows are summed at once */
 #define MOST_SINGLE (MOST_SUMS >= 28 ? 14 : MOST_SUMS)
 
-INLINE float weight_of(const uint32_t *s) {
-    float w;
-    memcpy(&w, s, sizeof w);
-    return w;
-}
-
 /* rows of the `paired` rows whose weights lie side by side */
 INLINE void element_sums(const int vectors, const int rows, const int paired, const uint32_t *outputs,
                          const uint32_t *s, uint32_t n, const char *x, const sums_t *t, int pixel) {
     vec sum[2][MOST_SINGLE];
+    float *y[2];
     x += (ptrdiff_t)pixel * 4;
-#pragma GCC unroll 2
-    for (int r = 0; r < rows; r++) start_sums(vectors, sum[r], t, outputs[r], pixel);
-#pragma GCC unroll 1
-    for (uint32_t k = 0; k < n; k++, s += 2 * paired) {
-#pragma GCC unroll 2
-        for (int r = 0; r < rows; r++) {
+    UNROLLED for (int r = 0; r < rows; r++) {
+        y[r] = place_of(t, outputs[r], pixel);
+        start_sums(vectors, sum[r], t, outputs[r], y[r]);
+    }
+    ROLLED for (uint32_t k = 0; k < n; k++, s += 2 * paired) {
+        UNROLLED for (int r = 0; r < rows; r++) {
             const vec w = splat(weight_of(s + 2 * r));
             const float *pixels = (const float *)(x + s[2 * r + 1]);
-#pragma GCC unroll 32
-            for (int v = 0; v < vectors; v++) sum[r][v] += w * load(pixels + v * LANES);
+            UNROLLED for (int v = 0; v < vectors; v++) sum[r][v] += w * load(pixels + v * LANES);
         }
     }
-#pragma GCC unroll 2
-    for (int r = 0; r < rows; r++) end_sums(vectors, sum[r], t, outputs[r], pixel);
+    UNROLLED for (int r = 0; r < rows; r++) end_sums(vectors, sum[r], t, outputs[r], y[r], pixel);
 }
 
 /* All vectors of a tile: in as few turns as the registers allow. */
@@ -55,11 +48,16 @@ INLINE void element_row(const int vectors, const int paired, const uint32_t *out
     }
 }
 
-INLINE void element_tile(const int vectors, const uint32_t *s, const char *x, const sums_t *t) {
+INLINE void element_tile(const int vectors, const uint32_t *s, const char *x, const sums_t *given) {
+    const sums_t own = *given, *t = &own; /* which no store to y can change */
     for (uint32_t groups = *s++; groups > 0; groups--) {
         const uint32_t n = s[0], pairs = s[1], singles = s[2];
         s += 3;
-        for (uint32_t i = 0; i < pairs; i++, s += 2 + 4 * n) element_row(vectors, 2, s, s + 2, n, x, t);
+        for (uint32_t i = 0; i < pairs; i++, s += 2 + 4 * n) {
+            if (t->ahead)
+                for (uint32_t k = 0; k < 2 + 4 * n; k += 16) __builtin_prefetch(s + t->ahead + k);
+            element_row(vectors, 2, s, s + 2, n, x, t);
+        }
         for (uint32_t i = 0; i < singles; i++, s += 1 + 2 * n) element_row(vectors, 1, s, s + 1, n, x, t);
     }
 }

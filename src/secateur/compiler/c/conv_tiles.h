@@ -25,12 +25,15 @@ typedef struct {
     int staged;                 /* sums are kept in scratch memory, and rows are copied to y from there */
     int block_channels, blocks; /* of the input */
     int chunk_outputs, chunks;  /* of the output, which threads share */
+    int large;                  /* the weights do not stay in the second cache */
     activation_t kind;
     float low, high;
 } conv_t;
 
+#define AHEAD 512 /* words: as many as are read while memory answers */
+
 /* Rows of a tile from scratch memory to the output. */
-INLINE void unstage(const conv_t *l, const float *sums, const float *added, float *y, int row, int column) {
+KERNEL void unstage(const conv_t *l, const float *sums, const float *added, float *y, int row, int column) {
     const window_t *g = &l->panel.window;
     const int rows = min_i(l->panel.tile_rows, g->out_rows - row);
     const int columns = min_i(l->panel.tile_columns, g->out_columns - column);
@@ -47,9 +50,9 @@ INLINE void unstage(const conv_t *l, const float *sums, const float *added, floa
 }
 
 /* Chunks of outputs from `chunk` to `end` of one tile; s holds the staged sums, the panel and a padded channel. */
-INLINE void conv_tile(const conv_t *l, const float *x, const float *x_end, const float *b, const weights_t *at,
+KERNEL void conv_tile(const conv_t *l, const float *x, const float *x_end, const float *b, const weights_t *at,
                       const uint32_t *w, const float *added, float *y, char *s, int tile, int chunk, int end,
-                      sums_function_t *sums, sums_function_t *sums_of_longer) {
+                      int ahead, sums_function_t *sums, sums_function_t *sums_of_longer) {
     const int long_tile = tile < l->longer, pixels = l->pixels + long_tile * l->step;
     const int row = tile / l->across * l->panel.tile_rows, column = tile % l->across * l->panel.tile_columns;
     const ptrdiff_t pixel = l->packed ? (ptrdiff_t)row * l->panel.window.out_columns + column
@@ -57,7 +60,7 @@ INLINE void conv_tile(const conv_t *l, const float *x, const float *x_end, const
     float *stage = (float *)s, *panel = stage + (l->staged ? (ptrdiff_t)l->outputs * pixels : 0);
     float *padded = panel + (ptrdiff_t)l->block_channels * l->panel.floats + LANES;
     sums_t t = {b, l->staged || !added ? NULL : added + pixel, l->staged ? stage : y + pixel, l->added_plane,
-                l->staged ? pixels : l->y_plane, l->outputs, 0, 0, l->staged && added ? none : l->kind, l->low, l->high};
+                l->staged ? pixels : l->y_plane, l->outputs, 0, 0, ahead, l->staged && added ? none : l->kind, l->low, l->high};
     for (int block = 0; block < l->blocks; block++, at += l->chunks) {
         const int channel = block * l->block_channels;
         const float *from = x + (ptrdiff_t)channel * l->x_plane;
@@ -90,7 +93,8 @@ KERNEL void conv_tiles(part_t p, const conv_t *l, const float *x, const float *b
         const int chunk = (int)(i % l->chunks), end = (int)(hi - i < l->chunks - chunk ? chunk + hi - i : l->chunks);
         conv_tile(l, x + n * l->channels * l->x_plane, x_end, b, at, w,
                   added ? added + n * l->outputs * l->added_plane : NULL, y + n * l->outputs * l->y_plane, s,
-                  (int)(place % tiles), chunk, end, sums, sums_of_longer);
+                  (int)(place % tiles), chunk, end, l->large || i == lo ? AHEAD : 0, sums,
+                  sums_of_longer);
         i += end - chunk;
     }
 }

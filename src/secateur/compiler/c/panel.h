@@ -35,29 +35,46 @@ INLINE void padded_row(const float *row, int columns, int first, float *y, int n
     zeros(y + before + inside, n - before - inside);
 }
 
+/* Every second element, from the first and from the second on: n of each. */
+INLINE void split(const float *x, float *even, float *odd, int n) {
+#if LANES == 16
+    for (int i = 0; i < n; i += LANES)
+        store(even + i, __builtin_shufflevector(load(x + 2 * i), load(x + 2 * i + LANES), 0, 2, 4, 6, 8, 10, 12, 14, 16,
+                                                18, 20, 22, 24, 26, 28, 30));
+    for (int i = 0; i < n; i += LANES)
+        store(odd + i, __builtin_shufflevector(load(x + 2 * i), load(x + 2 * i + LANES), 1, 3, 5, 7, 9, 11, 13, 15, 17,
+                                               19, 21, 23, 25, 27, 29, 31));
+#else
+    INDEPENDENT for (int i = 0; i < n; i++) even[i] = x[2 * i], odd[i] = x[2 * i + 1];
+#endif
+}
+
+/* The columns of a padded row, those of each phase of the stride together. */
+INLINE void by_phase(const float *x, float *y, int stride, int n) {
+    if (stride == 2)
+        split(x, y, y + n, n);
+    else
+        for (int c = 0; c < stride * n; c++) y[c % stride * n + c / stride] = x[c];
+}
+
 /* One channel, from the tile's first output on. padded is scratch memory; end is behind the last float of x. */
 KERNEL void pack_channel(const panel_t *l, const float *plane, const float *end, int out_row, int out_column,
                          float *padded, float *panel) {
     const window_t *g = &l->window;
     const int stride = g->stride_columns, wide = stride * l->padded_columns;
     const int top = out_row * g->stride_rows - g->above, left = out_column * stride - g->left;
-    float *line = padded + (ptrdiff_t)l->padded_rows * wide + LANES;
-    for (int i = 0; i < l->padded_rows; i++) {
-        float *y = padded + (ptrdiff_t)i * wide;
+    const int every = g->kernel_rows == 1 ? g->stride_rows : 1; /* rows between are not read */
+    float *rows = stride == 1 ? padded : padded + (ptrdiff_t)l->padded_rows * wide + 2 * LANES;
+    for (int i = 0; i < l->padded_rows; i += every) {
         const int row = top + i;
-        if (row < 0 || row >= g->rows) {
-            zeros(y, wide);
-        } else if (stride == 1) {
-            padded_row(plane + (ptrdiff_t)row * g->columns, g->columns, left, y, wide, end);
-        } else {
-            padded_row(plane + (ptrdiff_t)row * g->columns, g->columns, left, line, wide, end);
-            if (stride == 2)
-                for (int c = 0; c < l->padded_columns; c++)
-                    y[c] = line[2 * c], y[l->padded_columns + c] = line[2 * c + 1];
-            else
-                for (int c = 0; c < wide; c++) y[c % stride * l->padded_columns + c / stride] = line[c];
-        }
+        if (row < 0 || row >= g->rows)
+            zeros(rows + (ptrdiff_t)i * wide, wide);
+        else
+            padded_row(plane + (ptrdiff_t)row * g->columns, g->columns, left, rows + (ptrdiff_t)i * wide, wide, end);
     }
+    if (stride > 1) /* after all rows: what was just stored is slow to load */
+        for (int i = 0; i < l->padded_rows; i += every)
+            by_phase(rows + (ptrdiff_t)i * wide, padded + (ptrdiff_t)i * wide, stride, l->padded_columns);
     for (int k = 0; k < l->copies; k++) {
         const float *from = padded + l->copy[k].source;
         float *to = panel + l->copy[k].target;

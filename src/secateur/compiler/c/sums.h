@@ -2,6 +2,9 @@
 #ifndef SECATEUR_SUMS_H
 #define SECATEUR_SUMS_H
 #include "activations.h"
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
 
 #if LANES > 1
 typedef int32_t ivec __attribute__((vector_size(4 * LANES)));
@@ -24,48 +27,73 @@ typedef struct {
     ptrdiff_t added_pitch, pitch;
     int outputs;
     int first, last; /* of the blocks of channels */
+    int ahead;       /* words of the stream to ask memory for in advance; 0 where the second cache holds them */
     activation_t kind;
     float low, high;
 } sums_t;
 
-#if LANES > 1
+/* x where it is not beyond the bound, and where it is NaN. On x86 the second operand of two that do not compare
+   is the answer. */
+#if defined(__AVX512F__)
+INLINE vec at_least(vec bound, vec x) { return (vec)_mm512_max_ps((__m512)bound, (__m512)x); }
+INLINE vec at_most(vec bound, vec x) { return (vec)_mm512_min_ps((__m512)bound, (__m512)x); }
+#elif defined(__AVX__)
+INLINE vec at_least(vec bound, vec x) { return (vec)_mm256_max_ps((__m256)bound, (__m256)x); }
+INLINE vec at_most(vec bound, vec x) { return (vec)_mm256_min_ps((__m256)bound, (__m256)x); }
+#elif LANES > 1
 INLINE vec chosen(ivec choice, vec x, vec y) { return (vec)((choice & (ivec)x) | (~choice & (ivec)y)); }
+INLINE vec at_least(vec bound, vec x) { return chosen(x < bound, bound, x); }
+INLINE vec at_most(vec bound, vec x) { return chosen(x > bound, bound, x); }
 #else
-INLINE vec chosen(ivec choice, vec x, vec y) { return choice ? x : y; }
+INLINE vec at_least(vec bound, vec x) { return x < bound ? bound : x; }
+INLINE vec at_most(vec bound, vec x) { return x > bound ? bound : x; }
 #endif
 
 INLINE vec activated_vec(activation_t kind, vec x, float low, float high) {
-    const float bottom = kind == relu ? 0 : low;
-    if (kind == none) return x;
-    x = chosen(x < splat(bottom), splat(bottom), x); /* NaN passes through */
-    return kind == relu ? x : chosen(x > splat(high), splat(high), x);
+    if (kind == relu) return at_least(splat(0), x);
+    return kind == clip ? at_most(splat(high), at_least(splat(low), x)) : x;
 }
 
-INLINE void start_sums(const int vectors, vec *sum, const sums_t *t, ptrdiff_t output, int pixel) {
+/* Of a stream of weights. */
+INLINE float weight_of(const uint32_t *s) {
+    float w;
+    memcpy(&w, s, sizeof w);
+    return w;
+}
+
+/* Loops over registers are written out; loops over weights are not. */
+#if defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#define ROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define UNROLLED _Pragma("GCC unroll 32")
+#define ROLLED _Pragma("GCC unroll 1")
+#endif
+
+/* Where the sums of an output channel are kept, from a pixel of the tile on. */
+INLINE float *place_of(const sums_t *t, ptrdiff_t output, int pixel) { return t->y + output * t->pitch + pixel; }
+
+INLINE void start_sums(const int vectors, vec *sum, const sums_t *t, ptrdiff_t output, const float *y) {
     if (t->first) {
         const vec b = splat(t->bias[output]);
-#pragma GCC unroll 32
-        for (int v = 0; v < vectors; v++) sum[v] = b;
+        UNROLLED for (int v = 0; v < vectors; v++) sum[v] = b;
     } else {
-        const float *y = t->y + output * t->pitch + pixel;
-#pragma GCC unroll 32
-        for (int v = 0; v < vectors; v++) sum[v] = load(y + v * LANES);
+        UNROLLED for (int v = 0; v < vectors; v++) sum[v] = load(y + v * LANES);
     }
 }
 
-INLINE void end_sums(const int vectors, vec *sum, const sums_t *t, ptrdiff_t output, int pixel) {
+INLINE void end_sums(const int vectors, vec *sum, const sums_t *t, ptrdiff_t output, float *y, int pixel) {
+#if defined(__GNUC__)
+    __asm__("" : "+r"(y)); /* or compilers keep the address of every vector from the start, in scarce registers */
+#endif
     if (t->last && t->added) {
         const float *added = t->added + output * t->added_pitch + pixel;
-#pragma GCC unroll 32
-        for (int v = 0; v < vectors; v++) sum[v] += load(added + v * LANES);
+        UNROLLED for (int v = 0; v < vectors; v++) sum[v] += load(added + v * LANES);
     }
     if (t->last && t->kind != none) {
-#pragma GCC unroll 32
-        for (int v = 0; v < vectors; v++) sum[v] = activated_vec(t->kind, sum[v], t->low, t->high);
+        UNROLLED for (int v = 0; v < vectors; v++) sum[v] = activated_vec(t->kind, sum[v], t->low, t->high);
     }
-    float *y = t->y + output * t->pitch + pixel;
-#pragma GCC unroll 32
-    for (int v = 0; v < vectors; v++) store(y + v * LANES, sum[v]);
+    UNROLLED for (int v = 0; v < vectors; v++) store(y + v * LANES, sum[v]);
 }
 
 #endif

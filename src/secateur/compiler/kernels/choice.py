@@ -1,10 +1,12 @@
 """Which way to compute a layer is the fastest on this target?"""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from secateur.compiler.kernels.panel import FLOAT
 from secateur.compiler.kernels.streams import Matrix, blocks, elements
 from secateur.compiler.kernels.tiling import Tiling
 
@@ -14,27 +16,29 @@ class Costs:
     """In cycles, for one unit of pixels where it says so; they can be measured.
 
     Attributes:
-        cache: bytes of the first cache that a block of channels may fill.
+        cache: bytes of the first cache that the pixels of a block of channels may fill.
+        second_cache: bytes of weights that stay in the second cache from tile to tile.
+        far: one unit of pixels that does not come from there.
         element: one weight.
         element_unit: one weight and one unit of pixels.
-        start: one row of weights in one block of channels.
-        sum_unit: loading and storing a sum.
-        block: one column of a block of rows.
+        sum_unit: starting, storing and loading a sum.
+        block: one column of a block of rows and a few units.
         block_unit: likewise, for each row and unit.
         pack_unit: one unit of the panel.
         pack_row: one row of pixels that is copied.
         stage_row: one row of pixels of the output that is copied.
     """
 
-    cache: int = 40 * 1024
+    cache: int = 28 * 1024
+    second_cache: int = 512 * 1024
+    far: float = 0.55
     element: float = 1.0
     element_unit: float = 0.62
-    start: float = 12.0
-    sum_unit: float = 1.5
+    sum_unit: float = 2.1
     block: float = 2.0
     block_unit: float = 0.55
     pack_unit: float = 1.5
-    pack_row: float = 3.0
+    pack_row: float = 4.0
     stage_row: float = 15.0
 
 
@@ -79,10 +83,16 @@ def choices(weight: Matrix, channels: int, tilings: list[Tiling], costs: Costs) 
 
 
 def _block_sizes(channels: int, tiling: Tiling, costs: Costs, rows: int) -> set[int]:
-    """Even parts of the channels, whose panels fit the cache."""
-    size = tiling.channel_bytes if tiling.packed else tiling.pixels * 4
-    sizes = (1, 2) if rows == 1 else (4, 12)
-    return {-(-channels // max(1, -(-channels * size // (costs.cache * times)))) for times in sizes}
+    """Even parts of the channels, whose pixels fill the cache once or a few times."""
+    size = channels * _bytes(tiling)
+    fills = (0.75, 1, 1.5, 2, 3, 4) if rows == 1 else (4, 12)
+    parts = {min(channels, max(1, -(-size // int(costs.cache * fill)))) for fill in fills}
+    return {-(-channels // many) for many in parts}
+
+
+def _bytes(tiling: Tiling) -> int:
+    """Of one channel under a tile."""
+    return tiling.channel_bytes if tiling.packed else tiling.pixels * FLOAT
 
 
 def _cost(
@@ -90,18 +100,23 @@ def _cost(
 ) -> float:
     units = tiling.pixels / tiling.unit + tiling.longer / tiling.tiles
     parts = -(-channels // block)
-    starts = -(-outputs // rows) * parts
-    total = starts * costs.start + outputs * parts * units * costs.sum_unit
+    total = outputs * parts * units * costs.sum_unit
     if rows == 1:
-        total += stored * (costs.element + units * costs.element_unit)
+        far = costs.far * max(0.0, 1 - costs.cache / (block * _bytes(tiling)))
+        total += stored * (costs.element + units * (costs.element_unit + far))
     else:
         total += stored * (costs.block * (1 + units // 4) + rows * units * costs.block_unit)
-    if tiling.packed:
-        panel = tiling.panel
-        padded = panel.padded[0] * panel.padded[1] * panel.window.stride[1] / tiling.unit
-        copied = sum(copy[2] for copy in panel.copies)
-        total += channels * (padded + panel.floats / tiling.unit) * costs.pack_unit
-        total += channels * (panel.padded[0] + copied) * costs.pack_row
-    if tiling.staged:
-        total += outputs * tiling.panel.rows * costs.stage_row
-    return total * tiling.tiles
+    return (total + _packing(channels, tiling, costs) + _staging(outputs, tiling, costs)) * tiling.tiles
+
+
+def _packing(channels: int, tiling: Tiling, costs: Costs) -> float:
+    if not tiling.packed:
+        return 0
+    panel = tiling.panel
+    units = (math.prod(panel.padded) * panel.window.stride[1] + panel.floats) / tiling.unit
+    rows = panel.padded[0] + sum(copy[2] for copy in panel.copies)
+    return channels * (units * costs.pack_unit + rows * costs.pack_row)
+
+
+def _staging(outputs: int, tiling: Tiling, costs: Costs) -> float:
+    return outputs * tiling.panel.rows * costs.stage_row if tiling.staged else 0

@@ -46,7 +46,7 @@ def tiled(code: Code, w: Window, weight: Matrix, choice: Choice) -> None:
     packed = streams(weight, every, columns.size, chunk, choice.write)
     bias = op.constant(2).astype(np.float32) if op.optional(2) is not None else np.zeros(outputs, np.float32)
     code.line(_copies(choice))
-    code.line(_layer(code, choice, chunk))
+    code.line(_layer(code, choice, chunk, packed.words.nbytes > Costs().second_cache))
     at = code.constant(packed.table, "starts")
     b, words = code.constant(bias, "bias"), code.constant(packed.words, "weight")
     kernel = f"{choice.function}_{tiling.pixels}"
@@ -85,7 +85,7 @@ def _copies(choice: Choice) -> str:
     return f"static const copy_t copies[] = {{{', '.join('{%d, %d, %d}' % copy for copy in copies)}}};"
 
 
-def _layer(code: Code, choice: Choice, chunk: int) -> str:
+def _layer(code: Code, choice: Choice, chunk: int, large: bool) -> str:
     """The struct `conv_t`."""
     op, tiling, panel = code.op, choice.tiling, choice.tiling.panel
     x, y = op.input(0), op.output
@@ -97,7 +97,13 @@ def _layer(code: Code, choice: Choice, chunk: int) -> str:
         *(x.shape[0], channels, outputs, x.plane, added.plane if added else 0, y.plane),
         *(tiling.down, tiling.across, tiling.pixels, tiling.longer, tiling.unit),
         *(int(tiling.packed), int(tiling.staged)),
-        *(choice.block_channels, -(-channels // choice.block_channels), chunk, -(-outputs // chunk)),
+        *(
+            choice.block_channels,
+            -(-channels // choice.block_channels),
+            chunk,
+            -(-outputs // chunk),
+            int(large),
+        ),
     )
     text = ", ".join(map(str, (f"{{{', '.join(map(str, geometry))}}}", *numbers, *activation(op))))
     return f"static const conv_t layer = {{{text}}};"

@@ -87,7 +87,7 @@ class Panel:
     def scratch(self) -> int:
         """Floats to pad one channel in; see `pack_channel`."""
         rows, columns = self.padded
-        return (rows + 1) * columns * self.window.stride[1] + 6 * 16
+        return 2 * rows * columns * self.window.stride[1] + 6 * 16
 
 
 def _rounded(size: int, unit: int) -> int:
