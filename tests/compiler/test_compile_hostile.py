@@ -1,0 +1,177 @@
+"""Files from anyone: names that would be code, shapes no memory holds, sizes that contradict one another."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from secateur.compiler import compile as compile_
+from secateur.compiler import sources_of
+from secateur.compiler.check import difference
+from secateur.compiler.targets import target_of
+from secateur.errors import CompileError
+from secateur.surgery.onnx.read import as_graph
+
+Constants = dict[str, NDArray[Any]]
+
+
+def model(
+    nodes: Sequence[onnx.NodeProto], shape: Sequence[int], constants: Constants | None = None, **names: str
+) -> onnx.ModelProto:
+    """From an input x to an output y of any shape."""
+    graph = helper.make_graph(
+        list(nodes),
+        names.get("graph", "graph"),
+        [helper.make_tensor_value_info(names.get("x", "x"), TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info(names.get("y", "y"), TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(array, name) for name, array in (constants or {}).items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+def conv(weight: Sequence[int], bias: Sequence[int] | None = None, **attributes: Any) -> onnx.ModelProto:
+    """Of (1, 2, 5, 5)."""
+    constants = {"w": np.ones(weight, np.float32)} | (
+        {} if bias is None else {"b": np.ones(bias, np.float32)}
+    )
+    node = helper.make_node("Conv", ["x", *constants], ["y"], name="first", **attributes)
+    return model([node], (1, 2, 5, 5), constants)
+
+
+HOSTILE = [
+    '*/ int main(void) { system("touch /tmp/hacked"); } /*',
+    'a"; system("touch /tmp/hacked"); //',
+    "line\nbreak\r#error hacked",
+    "back\\slash\\\n",
+    "%s%n%99999d",
+    "??/\n*/",
+    "$(touch /tmp/hacked) `touch /tmp/hacked` ; & | > <",
+    "../../../etc/passwd",
+    "naïve ☠ 名前 \u202e\u0000",
+    "x" * 5000,
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_name_is_never_code(name: str, tmp_path: Path) -> None:
+    names = {part: f"{name}{part}" for part in ("x", "y", "w", "t", "node", "graph")}
+    nodes = [
+        helper.make_node("MatMul", [names["x"], names["w"]], [names["t"]], name=names["node"]),
+        helper.make_node("Exp", [names["t"]], [names["y"]], name=names["node"] + "2"),
+    ]
+    weight = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
+    graph = as_graph(
+        model(nodes, (2, 4), {names["w"]: weight}, x=names["x"], y=names["y"], graph=names["graph"])
+    )
+    x = np.linspace(0, 1, 8, dtype=np.float32).reshape(2, 4)
+    compiled = compile_(graph)
+    assert difference(compiled, graph, [x]) < 1e-6
+    written = compiled.sources.files
+    assert all(name.isascii() for name in written)
+    for content in (written["model.c"], written["model.h"], written["weights.c"]):
+        text = content.decode("ascii")
+        for code in ("system", "#error", "touch /tmp", "%s", 'hacked"', "??/"):
+            assert code not in _code(text), code
+
+
+def _code(text: str) -> str:
+    """Without comments, which end where the first */ says."""
+    parts = text.split("/*")
+    return parts[0] + "".join(part.partition("*/")[2] for part in parts[1:])
+
+
+def huge(kind: str, size: int) -> onnx.ModelProto:
+    """x + a constant of size * size that is computed from small ones, which are nodes."""
+    sizes = numpy_helper.from_array(np.array([size, size], np.int64))
+    one = numpy_helper.from_array(np.ones((1, 1), np.float32))
+    nodes = [
+        helper.make_node("Constant", [], ["s"], value=sizes),
+        helper.make_node("Constant", [], ["k"], value=one),
+    ]
+    inputs = ["s"] if kind == "ConstantOfShape" else ["k", "s"]
+    nodes += [helper.make_node(kind, inputs, ["c"]), helper.make_node("Add", ["x", "c"], ["y"])]
+    return model(nodes, (1, 1))
+
+
+RELU = helper.make_node("Relu", ["x"], ["y"])
+LARGE = {
+    "input": model([RELU], (2**25, 2**25)),
+    "product over 64 bits": model([RELU], (2**31, 2**31, 2**31)),
+    "negative": model([RELU], (-5, 4)),
+    "empty": model([RELU], (1, 0)),
+    **{kind: huge(kind, 2**25) for kind in ("Expand", "Tile", "ConstantOfShape")},
+    "padding": conv((4, 2, 3, 3), pads=[2**20] * 4),
+    "strides": conv((4, 2, 3, 3), pads=[2**40] * 4, strides=[2**39] * 2),
+}
+
+
+def test_what_memory_does_not_hold_is_refused_before_it_is_allocated(tmp_path: Path) -> None:
+    for name, given in LARGE.items():
+        (tmp_path / f"{name}.onnx").write_bytes(given.SerializeToString())
+    code = (
+        "import resource, sys; from pathlib import Path\n"
+        "from secateur.compiler import sources_of\nfrom secateur.compiler.targets import target_of\n"
+        "from secateur.errors import CompileError\nfrom secateur.surgery.onnx.read import read_graph\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (6 * 2**30,) * 2)\n"
+        "for path in map(Path, sys.argv[1:]):\n"
+        "    try: sources_of(read_graph(path), target_of('native'), {})\n"
+        "    except CompileError as error: print(path.stem, error)"
+    )
+    command = [sys.executable, "-c", code, *map(str, sorted(tmp_path.iterdir()))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    refused = {line.split(" '")[0] for line in done.stdout.splitlines() if "Expected" in line}
+    assert len(refused) == len(LARGE), done.stdout
+
+
+CONTRADICTIONS = {
+    "a bias that is too short": (conv((4, 2, 3, 3), bias=(2,)), "input 2 of shape [2]"),
+    "other channels": (conv((4, 3, 3, 3)), "input 1 of shape [4, 3, 3, 3]"),
+    "no group": (conv((4, 2, 3, 3), group=0), "0 groups of 4 channels"),
+    "a stride of 0": (conv((4, 2, 3, 3), strides=[0, 0]), "strides must only contain positive values"),
+    "another kernel": (conv((4, 2, 3, 3), kernel_shape=[5, 5]), "ask for [4, 2, 5, 5]"),
+    "code in an attribute": (conv((4, 2, 3, 3), activation='relu);system("x"'), "Unrecognized attribute"),
+    "more elements than there are": (
+        model([helper.make_node("Reshape", ["x", "s"], ["y"])], (1, 4), {"s": np.array([1, 400])}),
+        "of shape [1, 4]",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONTRADICTIONS)
+def test_a_contradiction_is_one_clear_error(name: str) -> None:
+    given, message = CONTRADICTIONS[name]
+    with pytest.raises(CompileError) as error:
+        sources_of(as_graph(given), target_of("native"), {})
+    assert message in str(error.value)
+    assert "Expected" in str(error.value) or "ask for" in str(error.value)
+
+
+def test_a_declared_output_shape_is_not_believed() -> None:
+    given = model([RELU], (1, 4))
+    given.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 1_000_000)))
+    sources = sources_of(as_graph(given), target_of("native"), {})
+    assert sources.outputs[0].shape == (1, 4)
+
+
+def test_what_is_not_compiled_is_named() -> None:
+    given = model([helper.make_node("Hardmax", ["x"], ["y"])], (1, 4))
+    with pytest.raises(CompileError, match=r"The operator Hardmax \(node 'Hardmax_0'\)"):
+        sources_of(as_graph(given), target_of("native"), {})
+    double = model([RELU], (1, 4))
+    double.graph.input[0].type.tensor_type.elem_type = TensorProto.DOUBLE
+    double.graph.output[0].type.tensor_type.elem_type = TensorProto.DOUBLE
+    with pytest.raises(CompileError, match="'x' has elements of type float64"):
+        sources_of(as_graph(double), target_of("native"), {})
+    computed = model(
+        [helper.make_node("NonZero", ["x"], ["i"]), helper.make_node("Cast", ["i"], ["y"], to=1)], (1, 4)
+    )
+    with pytest.raises(CompileError, match="until the network runs"):
+        sources_of(as_graph(computed), target_of("native"), {})
