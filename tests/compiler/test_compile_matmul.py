@@ -1,0 +1,172 @@
+"""Products of matrices: which form each takes, and that all forms answer the same."""
+
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import onnx_ir
+import pytest
+from numpy.typing import NDArray
+from operators import check, network, numbers
+
+import secateur.compiler
+from secateur.compiler.build import build
+from secateur.compiler.compiled import CompiledModel
+from secateur.compiler.kernels import matrix_formats as formats
+from secateur.compiler.targets import target_of
+from secateur.errors import CompileError
+from secateur.surgery.onnx.read import as_graph
+
+Array = NDArray[np.float32]
+
+
+def sparse(outputs: int, inputs: int, density: float = 0.1, block: int = 1, seed: int = 0) -> Array:
+    """(outputs, inputs), where so many outputs side by side have the same inputs."""
+    kept = np.random.default_rng(seed).random((-(-outputs // block), inputs)) < density
+    weight: Array = numbers(outputs, inputs, seed=seed) * kept.repeat(block, 0)[:outputs]
+    return weight
+
+
+def graph(body: str, x: Array, **constants: Array) -> onnx_ir.Model:
+    """Of assignments to `y` and other names."""
+    sizes = ",".join(map(str, x.shape))
+    text = f'<ir_version: 8, opset_import: ["" : 18]> g (float[{sizes}] x) => (y) {{\n{body}\n}}'
+    model = onnx.parser.parse_model(text)
+    for name, array in constants.items():
+        model.graph.initializer.append(onnx.numpy_helper.from_array(array, name))
+    return as_graph(model)
+
+
+def layer(weight: Array, rows: int) -> onnx_ir.Model:
+    """max(x weight^T + 1.5, 0)."""
+    bias = np.full(len(weight), 1.5, np.float32)
+    body = "p = Gemm<transB=1>(x, w, b)\ny = Relu(p)"
+    return graph(body, numbers(rows, weight.shape[1]), w=weight, b=bias)
+
+
+def agrees(compiled: CompiledModel, weight: Array, rows: int) -> bool:
+    x = numbers(rows, weight.shape[1], seed=7)
+    wanted = np.maximum(x.astype(np.float64) @ weight.T + 1.5, 0)
+    return float(np.abs(compiled(x) - wanted).max()) <= 1e-5 * float(np.abs(wanted).max())
+
+
+def form(compiled: CompiledModel) -> str:
+    return compiled.sources.steps[0].form
+
+
+def test_gemm() -> None:
+    check(
+        "Gemm(a, b); Gemm(a, w, c); Gemm<transB=1, alpha=0.5, beta=2.0>(a, v, c); Gemm<transA=1>(b, b); "
+        "Gemm<transA=1, transB=1>(b, a, d); Gemm<alpha=2.0, beta=0.5>(w, b, e); Gemm<beta=0.5>(a, b, f)",
+        a=numbers(5, 7),
+        b=numbers(7, 5, seed=1),
+        d=numbers(5, 1, seed=2),
+        f=numbers(1, 5, seed=3),
+        constants={
+            "w": sparse(7, 7, 0.5),
+            "v": sparse(7, 7, 0.5, seed=1),
+            "c": numbers(7, seed=4),
+            "e": numbers(1, 5, seed=5),
+        },
+    )
+
+
+def test_batches_and_vectors() -> None:
+    check(
+        "MatMul(a, b); MatMul(a, c); MatMul(c, b); MatMul(v, c); MatMul(a, v); MatMul(d, c); MatMul(w, b); "
+        "MatMul(a, w); MatMul(u, c)",
+        a=numbers(2, 3, 9, 7),
+        b=numbers(3, 7, 20, seed=1),
+        c=numbers(7, 7, seed=2),
+        v=numbers(7, seed=3),
+        d=numbers(2, 1, 4, 7, seed=4),
+        constants={"w": sparse(7, 7, 0.3), "u": numbers(33, 7, seed=5)},
+    )
+
+
+@pytest.mark.parametrize("rows", [1, 3, 5, 25, 70])
+@pytest.mark.parametrize(
+    "weight",
+    [sparse(37, 50), sparse(300, 129), sparse(48, 64, block=16), sparse(17, 33, 1.0), sparse(20, 9, 0.0)],
+    ids=["elements", "many elements", "blocks", "dense", "empty"],
+)
+def test_layers(weight: Array, rows: int) -> None:
+    assert agrees(secateur.compiler.compile(layer(weight, rows)), weight, rows)
+
+
+@pytest.mark.parametrize("rows", [1, 40])
+def test_a_weight_on_the_left(rows: int) -> None:
+    weight = sparse(64, 96)
+    check("MatMul(w, x)", x=numbers(96, rows), constants={"w": weight})
+
+
+@pytest.mark.parametrize(
+    ("weight", "rows", "wanted"),
+    [
+        (sparse(64, 128, 1.0), 1, ("dense",)),
+        (sparse(64, 128, 1.0), 64, ("dense",)),
+        (sparse(64, 128, block=16), 1, ("blocks",)),
+        (sparse(64, 128, block=16), 64, ("blocks",)),
+        (sparse(64, 128), 1, ("tables", "rows")),
+        (sparse(256, 512), 64, ("elements",)),
+    ],
+)
+def test_the_form_follows_the_zeros_and_the_rows(weight: Array, rows: int, wanted: tuple[str, ...]) -> None:
+    assert form(secateur.compiler.compile(layer(weight, rows))) in wanted
+
+
+@pytest.mark.parametrize(("density", "wanted"), [(0.1, "rows"), (1.0, "plain")])
+def test_processors_without_vectors(density: float, wanted: str) -> None:
+    target, weight = replace(target_of("native"), pitch=1), sparse(21, 30, density)
+    sources = secateur.compiler.sources_of(layer(weight, 3), target, {})
+    compiled = CompiledModel(build(sources, target), sources)
+    assert form(compiled) == wanted
+    assert agrees(compiled, weight, 3)
+
+
+def test_threads_change_nothing() -> None:
+    x, body = numbers(9, 130), "p = MatMul(x, a)\nq = MatMul(p, b)\ny = MatMul(q, c)"
+    weights = {"a": sparse(300, 130).T, "b": sparse(96, 300, block=16).T, "c": numbers(96, 40)}
+    one, three = (secateur.compiler.compile(graph(body, x, **weights), threads=n)(x) for n in (1, 3))
+    np.testing.assert_array_equal(one, three)
+
+
+def test_infinity_and_nan_pass() -> None:
+    weight = np.ones((3, 2), np.float32)
+    x = np.array([[np.inf, 1], [np.nan, 1], [1, 2]], np.float32)
+    answer = secateur.compiler.compile(layer(weight, 3))(x)
+    np.testing.assert_array_equal(answer[:, 0], np.array([np.inf, np.nan, 4.5], np.float32))
+
+
+def test_a_bias_and_an_activation_join_the_product() -> None:
+    x, w, b = numbers(2, 5, 9), numbers(20, 9), numbers(20, seed=1)
+    body = "v = Transpose<perm=[1, 0]>(w)\np = MatMul(x, v)\nq = Add(b, p)\ny = Relu(q)"
+    compiled = secateur.compiler.compile(graph(body, x, w=w, b=b))
+    assert [step.kind for step in compiled.sources.steps] == ["Gemm"]
+    np.testing.assert_allclose(compiled(x), np.maximum(x @ w.T + b, 0), rtol=1e-5, atol=1e-5)
+
+
+def test_integers_are_refused() -> None:
+    x = np.ones((2, 2), np.int64)
+    with pytest.raises(CompileError, match="MatMul.*int64"):
+        secateur.compiler.compile(as_graph(network("MatMul(x, x)", {"x": x})))
+
+
+def test_formats_hold_the_elements() -> None:
+    weight = np.array([[0, 2, 0], [0, 0, 0], [3, 0, 4]], np.float32)
+    rows = formats.rows(weight)
+    assert rows.start.tolist() == [0, 1, 1, 3]
+    assert rows.index.tolist() == [1, 0, 2]
+    assert rows.values.tolist() == [2, 3, 4]
+    blocks = formats.blocks(weight)
+    assert blocks.index.tolist() == [0, 1, 2]
+    assert blocks.values[:, :3].tolist() == [[0, 0, 3], [2, 0, 0], [0, 0, 4]]
+    tables = formats.tables(weight)
+    assert tables.counts.tolist() == [[2]]
+    assert tables.index[:, :3].tolist() == [[1, 0, 0], [0, 0, 2]]
+    assert tables.values[:, :3].tolist() == [[2, 0, 3], [0, 0, 4]]
+    elements = formats.elements(weight, chunk=2, band=2)
+    assert elements.start.tolist() == [0, 1, 3]
+    assert elements.order.tolist() == [[0, 1], [0, 1], [0, 0], [0, 0]]
+    assert elements.counts.tolist() == [[1, 0], [0, 0], [1, 0], [1, 0]]
+    assert elements.values.tolist() == [2, 3, 4]

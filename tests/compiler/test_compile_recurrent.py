@@ -1,0 +1,103 @@
+"""Recurrent layers: all directions, states and gates, as ONNX Runtime computes them."""
+
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+from operators import numbers
+
+import secateur.compiler
+from secateur.errors import CompileError
+from secateur.surgery.onnx.read import as_graph
+
+Array = NDArray[np.float32]
+GATES = {"GRU": 3, "LSTM": 4, "RNN": 1}
+
+
+def layer(
+    kind: str,
+    x: Array,
+    hidden: int,
+    *,
+    zeros: float = 0.0,
+    states: int = 0,
+    outputs: tuple[str, ...] = ("y", "yh"),
+    **attributes: Any,
+) -> tuple[onnx.ModelProto, dict[str, Array]]:
+    """The network, and its inputs."""
+    directions = 2 if attributes.get("direction") == "bidirectional" else 1
+    width, batch = GATES[kind] * hidden, x.shape[1]
+    constants = {
+        "w": _pruned(numbers(directions, width, x.shape[2], seed=1), zeros),
+        "r": _pruned(numbers(directions, width, hidden, seed=2), zeros),
+        "b": numbers(directions, 2 * width, seed=3),
+    }
+    first = {f"s{i}": numbers(directions, batch, hidden, seed=4 + i) for i in range(states)}
+    node = helper.make_node(kind, ["x", *constants, "", *first], outputs, hidden_size=hidden, **attributes)
+    inputs = {"x": x, **first}
+    graph = helper.make_graph(
+        [node],
+        "g",
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, a.shape) for n, a in inputs.items()],
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in outputs if n],
+        [onnx.numpy_helper.from_array(a, n) for n, a in constants.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), inputs
+
+
+def _pruned(array: Array, zeros: float) -> Array:
+    """A quarter of it, so that gates stay between their ends."""
+    return np.where(np.abs(array) < np.quantile(np.abs(array), zeros), 0, array / 4).astype(np.float32)
+
+
+def check(kind: str, x: Array, hidden: int, threads: int = 1, **options: Any) -> None:
+    model, inputs = layer(kind, x, hidden, **options)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    got = secateur.compiler.compile(as_graph(model), threads=threads)(*inputs.values())
+    wanted = session.run(None, inputs)
+    for a, b in zip(got if isinstance(got, tuple) else (got,), wanted, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("after", [0, 1])
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+def test_gru(direction: str, after: int) -> None:
+    check("GRU", numbers(5, 2, 7), 9, direction=direction, linear_before_reset=after, states=1)
+
+
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+def test_lstm(direction: str) -> None:
+    check("LSTM", numbers(5, 3, 7), 9, direction=direction, states=2, outputs=("y", "yh", "yc"))
+
+
+def test_rnn() -> None:
+    check("RNN", numbers(5, 2, 7), 9)
+    check("RNN", numbers(5, 1, 7), 9, direction="bidirectional", activations=["Relu", "Tanh"])
+
+
+@pytest.mark.parametrize("batch", [1, 20])
+@pytest.mark.parametrize("kind", ["GRU", "LSTM"])
+def test_pruned(kind: str, batch: int) -> None:
+    check(kind, numbers(6, batch, 40), 48, zeros=0.9)
+
+
+def test_only_the_last_state_is_kept() -> None:
+    check("LSTM", numbers(4, 1, 3), 5, outputs=("", "yh", "yc"))
+
+
+def test_each_direction_on_a_thread() -> None:
+    check("GRU", numbers(5, 2, 7), 9, threads=2, direction="bidirectional", states=1)
+
+
+def test_what_is_refused() -> None:
+    for options, words in (
+        ({"activations": ["Sigmoid", "Relu"]}, "activations Sigmoid, Relu"),
+        ({"clip": 1.0}, "clips"),
+    ):
+        model, _ = layer("GRU", numbers(2, 1, 3), 4, **options)
+        with pytest.raises(CompileError, match=words):
+            secateur.compiler.compile(as_graph(model))
