@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from secateur.errors import CompileError, did_you_mean
 
-OPTIMISED = ("-std=gnu11", "-O3", "-fno-math-errno", "-ffp-contract=fast")
+OPTIMISED = ("-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
 WARNINGS = ("-Wall", "-Wextra")
 
 
@@ -98,7 +98,6 @@ ALL = (
         "clang lld wasi-libc libclang-rt-14-dev-wasm32",
         ("-target", "wasm32-wasi", "-mcpu=generic+simd128"),
         hosted=False,
-        pitch=4,
     ),
     _cortex("cortex-m3", "thumb-freestanding-eabi", "-mfloat-abi=soft"),
     _cortex("cortex-m4", "thumb-freestanding-eabihf", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"),

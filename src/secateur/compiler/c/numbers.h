@@ -4,8 +4,8 @@
 #include "base.h"
 
 /* NaN passes through. */
-#define COMPARED(type)                                                                 \
-    INLINE type larger_##type(type a, type b) { return (a > b) | (a != a) ? a : b; }   \
+#define COMPARED(type)                                                               \
+    INLINE type larger_##type(type a, type b) { return (a > b) | (a != a) ? a : b; } \
     INLINE type smaller_##type(type a, type b) { return (a < b) | (a != a) ? a : b; }
 
 /* Division by 0 gives 0, and that of the smallest number by -1 does not trap. */
@@ -20,6 +20,12 @@
         return r != 0 && (r < 0) != (b < 0) ? (type)(r + b) : r;                                            \
     }
 
+#define SIGNED(type) \
+    INLINE type leaky_##type(type x, type slope) { return x < 0 ? x * slope : x; }
+
+SIGNED(float)
+SIGNED(int64_t)
+SIGNED(int32_t)
 COMPARED(float)
 COMPARED(int64_t)
 COMPARED(int32_t)

@@ -4,71 +4,76 @@
 #include "rows.h"
 #include "window.h"
 
-INLINE float pool_max(float a, float b) { return (b > a) | (b != b) ? b : a; } /* NaN passes through */
+typedef enum { pool_max, pool_sum } pool_t;
 
-/* The rows kr of the window that lie in the image. */
+INLINE float pooled(pool_t kind, float a, float b) {
+    return kind == pool_sum ? a + b : (b > a) | (b != b) ? b : a; /* NaN passes through */
+}
+
+/* The first and behind the last tap of a window that lie in the image. */
 INLINE void pool_bounds(int at, int size, int kernel, int dilation, int *first, int *last) {
     *first = at < 0 ? (-at + dilation - 1) / dilation : 0;
     *last = at >= size ? 0 : min_i(kernel, (size - at + dilation - 1) / dilation);
 }
 
-/* s has room for the row and its padding: `left`, `columns`, and what the last window reaches. */
+/* Along a row; the strides that are common are known to the C compiler. */
+INLINE void pool_along(pool_t kind, const float *x, float *y, int n, int stride, int kernel, int dilation) {
+    for (int c = 0; c < n; c++) y[c] = x[c * stride];
+    for (int k = 1; k < kernel; k++)
+        for (int c = 0; c < n; c++) y[c] = pooled(kind, y[c], x[c * stride + k * dilation]);
+}
+
+/* One row of the answer; s is the row of the image with its padding. */
+INLINE void pool_row(pool_t kind, const float *plane, float *s, float *y, int r, window_t g) {
+    const float nothing = kind == pool_sum ? 0 : -INFINITY;
+    const int top = r * g.stride_rows - g.above;
+    float *row = s + g.left;
+    int first, last;
+    pool_bounds(top, g.rows, g.kernel_rows, g.dilation_rows, &first, &last);
+    for (int c = 0; c < g.columns; c++) row[c] = nothing;
+    for (int k = first; k < last; k++) {
+        const float *from = plane + (ptrdiff_t)(top + k * g.dilation_rows) * g.columns;
+        for (int c = 0; c < g.columns; c++) row[c] = pooled(kind, row[c], from[c]);
+    }
+    if (g.stride_columns == 1)
+        pool_along(kind, s, y, g.out_columns, 1, g.kernel_columns, g.dilation_columns);
+    else if (g.stride_columns == 2)
+        pool_along(kind, s, y, g.out_columns, 2, g.kernel_columns, g.dilation_columns);
+    else
+        pool_along(kind, s, y, g.out_columns, g.stride_columns, g.kernel_columns, g.dilation_columns);
+}
+
+/* s has room for a row and its padding: `width`. */
 KERNEL void max_pool(part_t p, const float *x, float *y, float *s, int planes, int pitch, int out_pitch, int width,
                      window_t g) {
     SHARE(planes, lo, hi);
     for (int c = 0; c < width; c++) s[c] = -INFINITY;
-    float *row = s + g.left;
     for (ptrdiff_t plane = lo; plane < hi; plane++)
-        for (int r = 0; r < g.out_rows; r++) {
-            const int top = r * g.stride_rows - g.above;
-            int first, last;
-            pool_bounds(top, g.rows, g.kernel_rows, g.dilation_rows, &first, &last);
-            for (int c = 0; c < g.columns; c++) row[c] = -INFINITY;
-            for (int k = first; k < last; k++) {
-                const float *from = x + plane * pitch + (ptrdiff_t)(top + k * g.dilation_rows) * g.columns;
-                for (int c = 0; c < g.columns; c++) row[c] = pool_max(row[c], from[c]);
-            }
-            float *to = y + plane * out_pitch + (ptrdiff_t)r * g.out_columns;
-            for (int c = 0; c < g.out_columns; c++) {
-                const float *from = s + c * g.stride_columns;
-                float best = from[0];
-                for (int k = 1; k < g.kernel_columns; k++) best = pool_max(best, from[k * g.dilation_columns]);
-                to[c] = best;
-            }
-        }
+        for (int r = 0; r < g.out_rows; r++)
+            pool_row(pool_max, x + plane * pitch, s, y + plane * out_pitch + (ptrdiff_t)r * g.out_columns, r, g);
 }
 
-/* Divides by the pixels of the window that lie in the image or, with `padding`, in the image and its padding. */
+/* Divides by the pixels of the window that lie in the image or, with `padding`, in the image and its padding;
+   s has room for those of each column, too. */
 KERNEL void average_pool(part_t p, const float *x, float *y, float *s, int planes, int pitch, int out_pitch,
                          int width, int padding, int below, int right, window_t g) {
     SHARE(planes, lo, hi);
+    const int above = padding ? g.above : 0, left = padding ? g.left : 0;
+    const int rows = padding ? g.above + g.rows + below : g.rows;
+    const int columns = padding ? g.left + g.columns + right : g.columns;
+    float *counts = s + width;
+    int first, last;
     for (int c = 0; c < width; c++) s[c] = 0;
-    float *row = s + g.left;
+    for (int c = 0; c < g.out_columns; c++) {
+        pool_bounds(c * g.stride_columns - g.left + left, columns, g.kernel_columns, g.dilation_columns, &first, &last);
+        counts[c] = (float)(last - first);
+    }
     for (ptrdiff_t plane = lo; plane < hi; plane++)
         for (int r = 0; r < g.out_rows; r++) {
-            const int top = r * g.stride_rows - g.above;
-            int first, last, counted_first, counted_last;
-            pool_bounds(top, g.rows, g.kernel_rows, g.dilation_rows, &first, &last);
-            counted_first = first, counted_last = last;
-            if (padding)
-                pool_bounds(top + g.above, g.rows + g.above + below, g.kernel_rows, g.dilation_rows, &counted_first,
-                            &counted_last);
-            for (int c = 0; c < g.columns; c++) row[c] = 0;
-            for (int k = first; k < last; k++) {
-                const float *from = x + plane * pitch + (ptrdiff_t)(top + k * g.dilation_rows) * g.columns;
-                for (int c = 0; c < g.columns; c++) row[c] += from[c];
-            }
             float *to = y + plane * out_pitch + (ptrdiff_t)r * g.out_columns;
-            for (int c = 0; c < g.out_columns; c++) {
-                const float *from = s + c * g.stride_columns;
-                const int side = c * g.stride_columns - (padding ? 0 : g.left);
-                int start, end;
-                pool_bounds(side, padding ? g.left + g.columns + right : g.columns, g.kernel_columns,
-                            g.dilation_columns, &start, &end);
-                float sum = 0;
-                for (int k = 0; k < g.kernel_columns; k++) sum += from[k * g.dilation_columns];
-                to[c] = sum / (float)((counted_last - counted_first) * (end - start));
-            }
+            pool_row(pool_sum, x + plane * pitch, s, to, r, g);
+            pool_bounds(r * g.stride_rows - g.above + above, rows, g.kernel_rows, g.dilation_rows, &first, &last);
+            for (int c = 0; c < g.out_columns; c++) to[c] /= (float)(last - first) * counts[c];
         }
 }
 

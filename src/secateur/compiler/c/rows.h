@@ -5,16 +5,16 @@
 
 #define ROW_PARTS 16
 
-#define ROW_SUM(name, element)                                                             \
-    INLINE float name(const float *x, ptrdiff_t n, float middle) {                         \
-        float parts[ROW_PARTS] = {0}, sum = 0;                                             \
-        ptrdiff_t i = 0;                                                                   \
-        for (; i + ROW_PARTS <= n; i += ROW_PARTS)                                         \
-            for (int k = 0; k < ROW_PARTS; k++) parts[k] += element(x[i + k], middle);     \
-        for (; i < n; i++) sum += element(x[i], middle);                                   \
-        for (int width = ROW_PARTS / 2; width; width /= 2)                                 \
-            for (int k = 0; k < width; k++) parts[k] += parts[k + width];                  \
-        return sum + parts[0];                                                             \
+#define ROW_SUM(name, element)                                                         \
+    INLINE float name(const float *x, ptrdiff_t n, float middle) {                     \
+        float parts[ROW_PARTS] = {0}, sum = 0;                                         \
+        const ptrdiff_t whole = n - n % ROW_PARTS;                                     \
+        for (ptrdiff_t i = 0; i < whole; i += ROW_PARTS)                               \
+            for (int k = 0; k < ROW_PARTS; k++) parts[k] += element(x[i + k], middle); \
+        for (ptrdiff_t i = whole; i < n; i++) sum += element(x[i], middle);            \
+        for (int width = ROW_PARTS / 2; width; width /= 2)                             \
+            for (int k = 0; k < width; k++) parts[k] += parts[k + width];              \
+        return sum + parts[0];                                                         \
     }
 
 #define SELF(x, middle) ((void)(middle), (x))
@@ -25,17 +25,17 @@ ROW_SUM(row_sum_of_sizes, SIZE)
 ROW_SUM(row_sum_of_squares, SQUARE)
 
 /* NaN passes through. */
-#define ROW_BEST(name, better, worst)                                                                            \
-    INLINE float name(const float *x, ptrdiff_t n) {                                                             \
-        float parts[ROW_PARTS], best = worst;                                                                    \
-        for (int k = 0; k < ROW_PARTS; k++) parts[k] = worst;                                                    \
-        ptrdiff_t i = 0;                                                                                         \
-        for (; i + ROW_PARTS <= n; i += ROW_PARTS)                                                               \
-            for (int k = 0; k < ROW_PARTS; k++)                                                                  \
-                parts[k] = (x[i + k] better parts[k]) | (x[i + k] != x[i + k]) ? x[i + k] : parts[k];            \
-        for (; i < n; i++) best = (x[i] better best) | (x[i] != x[i]) ? x[i] : best;                             \
+#define ROW_BEST(name, better, worst)                                                                                 \
+    INLINE float name(const float *x, ptrdiff_t n) {                                                                  \
+        float parts[ROW_PARTS], best = worst;                                                                         \
+        for (int k = 0; k < ROW_PARTS; k++) parts[k] = worst;                                                         \
+        const ptrdiff_t whole = n - n % ROW_PARTS;                                                                    \
+        for (ptrdiff_t i = 0; i < whole; i += ROW_PARTS)                                                              \
+            for (int k = 0; k < ROW_PARTS; k++)                                                                       \
+                parts[k] = (x[i + k] better parts[k]) | (x[i + k] != x[i + k]) ? x[i + k] : parts[k];                 \
+        for (ptrdiff_t i = whole; i < n; i++) best = (x[i] better best) | (x[i] != x[i]) ? x[i] : best;               \
         for (int k = 0; k < ROW_PARTS; k++) best = (parts[k] better best) | (parts[k] != parts[k]) ? parts[k] : best; \
-        return best;                                                                                             \
+        return best;                                                                                                  \
     }
 
 ROW_BEST(row_max, >, -INFINITY)

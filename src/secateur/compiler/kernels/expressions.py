@@ -28,7 +28,6 @@ ANY_TYPE = {
     "Xor": "{0} ^ {1}",
     "Not": "!{0}",
     "Where": "{0} ? {1} : {2}",
-    "PRelu": "{0} < 0 ? {0} * {1} : {0}",
 }
 ONLY_FLOAT = {
     **{
@@ -112,7 +111,12 @@ def _clip(op: Op, x: list[str]) -> str:
 
 def _leaky_relu(op: Op, x: list[str]) -> str:
     """Any alpha."""
-    return f"{x[0]} < 0 ? {x[0]} * {literal(float(op.get('alpha', 0.01)))} : {x[0]}"
+    return f"leaky_float({x[0]}, {literal(float(op.get('alpha', 0.01)))})"
+
+
+def _prelu(op: Op, x: list[str]) -> str:
+    """A slope that broadcasts; every type."""
+    return f"leaky_{op.input(0).c_type}({x[0]}, {x[1]})"
 
 
 def _elu(op: Op, x: list[str]) -> str:
@@ -189,6 +193,7 @@ EXPRESSIONS: Mapping[str, Expression] = {
     "Mean": _mean,
     "Min": partial(_folded, "smaller"),
     "Mod": _mod,
+    "PRelu": _prelu,
     "Pow": _pow,
     "Selu": _selu,
     "Shrink": _shrink,

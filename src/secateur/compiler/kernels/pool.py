@@ -25,7 +25,7 @@ def _windowed(code: Code) -> Window:
     if code.op.input(0).c_type != "float":
         raise code.op.refused(f"is of {code.op.input(0).dtype.name}")
     g = window(code.op, code.op.get("kernel_shape", ()))
-    code.scratch = 4 * _width(g)
+    code.scratch = 4 * (_width(g) + g.out[1])
     return g
 
 
