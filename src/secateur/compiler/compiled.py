@@ -1,6 +1,7 @@
 """How is a compiled network called from Python?"""
 
 import ctypes
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ class CompiledModel:
     """A network as native code.
 
     Called with NumPy arrays or torch tensors in the order of its inputs; those that lie in memory as the
-    network reads them are not copied. One call at a time: they share the working memory.
+    network reads them are not copied. Calls from several threads wait for one another: they share the working
+    memory.
 
     Attributes:
         library: the file that was built.
@@ -32,6 +34,10 @@ class CompiledModel:
         self._run.restype = None
         room = np.zeros(sources.sizes.arena + ALIGNMENT, np.uint8)  # 0: what is read beyond an end is no NaN
         self._arena = room[-room.ctypes.data % ALIGNMENT :]
+        self._arena_at = self._arena.ctypes.data
+        self._ins = (ctypes.c_void_p * max(1, len(sources.inputs)))()
+        self._outs = (ctypes.c_void_p * max(1, len(sources.outputs)))()
+        self._lock = threading.Lock()
 
     def __call__(self, *inputs: Any) -> Any:
         """The output; a tuple where there are several. NumPy arrays, or torch tensors where all inputs are.
@@ -44,7 +50,12 @@ class CompiledModel:
             raise CompileError(f"The network takes {len(wanted)} inputs, got {len(inputs)}.")
         arrays = [_array(x, tensor) for x, tensor in zip(inputs, wanted, strict=True)]
         outputs = [np.empty(tensor.shape, tensor.dtype) for tensor in self.sources.outputs]
-        self._run(_pointers(arrays), _pointers(outputs), self._arena.ctypes.data)
+        with self._lock:
+            for index, array in enumerate(arrays):
+                self._ins[index] = _address(array)
+            for index, array in enumerate(outputs):
+                self._outs[index] = _address(array)
+            self._run(self._ins, self._outs, self._arena_at)
         if inputs and all(hasattr(x, "detach") for x in inputs):
             import torch
 
@@ -55,14 +66,20 @@ class CompiledModel:
 
 
 def _array(given: Any, tensor: Tensor) -> NDArray[Any]:
-    array = np.asarray(given.detach().cpu().numpy() if hasattr(given, "detach") else given)
+    array = given if type(given) is np.ndarray else _from(given)
     if array.shape != tensor.shape or array.dtype != tensor.dtype:
         raise CompileError(
             f"The input {tensor.name!r} is {array.dtype.name} {array.shape}. Expected {tensor.dtype.name} "
             f"{tensor.shape}: shapes are fixed when the network is compiled."
         )
-    return np.ascontiguousarray(array)
+    return array if array.flags.c_contiguous else np.ascontiguousarray(array)
 
 
-def _pointers(arrays: list[NDArray[Any]]) -> Any:
-    return (ctypes.c_void_p * max(1, len(arrays)))(*[array.ctypes.data for array in arrays])
+def _from(given: Any) -> NDArray[Any]:
+    return np.asarray(given.detach().cpu().numpy() if hasattr(given, "detach") else given)
+
+
+def _address(array: NDArray[Any]) -> int:
+    """As `array.ctypes.data` answers it, in half a microsecond less."""
+    address: int = array.__array_interface__["data"][0]
+    return address
