@@ -1,0 +1,39 @@
+"""Do kernels stay within their memory, and within what C defines, on odd shapes and odd numbers?"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from c_programs import lacks
+from compiled_nets import NETS, graph, special
+from compiled_programs import answers, built
+
+from secateur.compiler import sources_of
+from secateur.compiler.check import relative
+from secateur.compiler.targets import target_of
+from secateur.surgery.onnx.run import caller
+
+SANITIZERS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-march=native")
+
+
+@pytest.fixture(scope="module")
+def compiler(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    why = lacks(tmp_path_factory.mktemp("tiny"), "gcc", SANITIZERS)
+    if why:
+        pytest.skip(why)
+    return ["gcc", *SANITIZERS]
+
+
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("target", ["native", "cortex-m4"])  # with vectors, and without
+def test_kernels_read_and_write_their_own_memory(
+    name: str, target: str, compiler: list[str], tmp_path: Path
+) -> None:
+    net, inputs = graph(name)
+    expected = caller(net)
+    sources = sources_of(graph(name)[0], target_of(target), {})
+    program = built(sources, [*compiler, *(["-DLANES=1"] if target != "native" else [])], tmp_path)
+    for given in (inputs, [special(x) for x in inputs]):
+        for y, wanted in zip(answers([program], sources, given), expected(given), strict=True):
+            assert relative(y, wanted) < 1e-4, (y, wanted)
+        assert np.isfinite(inputs[0]).all()
