@@ -78,7 +78,20 @@ INLINE float erf_f(float x) {
 INLINE float gelu_f(float x) { return 0.5f * x * (1.0f + erf_f(x * 0.70710678f)); }
 INLINE float gelu_tanh_f(float x) { return 0.5f * x * (1.0f + tanh_f(0.79788456f * (x + 0.044715f * x * x * x))); }
 INLINE float elu_f(float x, float alpha) { return x < 0 ? alpha * (exp_f(x) - 1.0f) : x; }
-INLINE float softplus_f(float x) { return (x < 0 ? 0 : x) + log1pf(exp_f(-fabsf(x))); }
+
+/* ln(1 + e^-|x|) + max(x, 0), where ln(1 + e) = 2 artanh(e / (2 + e)), of at most 1/3. */
+INLINE float softplus_f(float x) {
+    const float e = exp_f(-fabsf(x)), z = e / (2.0f + e), s = z * z;
+    float series = 1.0f / 15;
+    series = series * s + 1.0f / 13;
+    series = series * s + 1.0f / 11;
+    series = series * s + 1.0f / 9;
+    series = series * s + 1.0f / 7;
+    series = series * s + 1.0f / 5;
+    series = series * s + 1.0f / 3;
+    series = series * s + 1.0f;
+    return (x < 0 ? 0 : x) + 2.0f * z * series;
+}
 
 /* x tanh(ln(1 + e^x)), where tanh(ln(a)) = (a^2 - 1) / (a^2 + 1). */
 INLINE float mish_f(float x) {

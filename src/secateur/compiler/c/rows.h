@@ -4,6 +4,7 @@
 #include "base.h"
 
 #define ROW_PARTS 16
+#define BEST_PARTS 64
 
 #define ROW_SUM(name, element)                                                         \
     INLINE float name(const float *x, ptrdiff_t n, float middle) {                     \
@@ -24,18 +25,21 @@ ROW_SUM(row_sum, SELF)
 ROW_SUM(row_sum_of_sizes, SIZE)
 ROW_SUM(row_sum_of_squares, SQUARE)
 
-/* NaN passes through. */
-#define ROW_BEST(name, better, worst)                                                                                 \
-    INLINE float name(const float *x, ptrdiff_t n) {                                                                  \
-        float parts[ROW_PARTS], best = worst;                                                                         \
-        for (int k = 0; k < ROW_PARTS; k++) parts[k] = worst;                                                         \
-        const ptrdiff_t whole = n - n % ROW_PARTS;                                                                    \
-        for (ptrdiff_t i = 0; i < whole; i += ROW_PARTS)                                                              \
-            for (int k = 0; k < ROW_PARTS; k++)                                                                       \
-                parts[k] = (x[i + k] better parts[k]) | (x[i + k] != x[i + k]) ? x[i + k] : parts[k];                 \
-        for (ptrdiff_t i = whole; i < n; i++) best = (x[i] better best) | (x[i] != x[i]) ? x[i] : best;               \
-        for (int k = 0; k < ROW_PARTS; k++) best = (parts[k] better best) | (parts[k] != parts[k]) ? parts[k] : best; \
-        return best;                                                                                                  \
+/* NaN passes through. The rest of the row goes into the parts, too, and they are joined by halves: so that all of
+   it is vectors. */
+#define BETTER(a, sign, b) (((b)sign(a)) | ((b) != (b)) ? (b) : (a))
+#define ROW_BEST(name, sign, worst)                                                              \
+    INLINE float name(const float *x, ptrdiff_t n) {                                             \
+        float parts[BEST_PARTS];                                                                 \
+        const int rest = (int)(n % BEST_PARTS);                                                  \
+        const ptrdiff_t whole = n - rest;                                                        \
+        for (int k = 0; k < BEST_PARTS; k++) parts[k] = worst;                                   \
+        for (ptrdiff_t i = 0; i < whole; i += BEST_PARTS)                                        \
+            for (int k = 0; k < BEST_PARTS; k++) parts[k] = BETTER(parts[k], sign, x[i + k]);    \
+        for (int k = 0; k < rest; k++) parts[k] = BETTER(parts[k], sign, x[whole + k]);          \
+        for (int width = BEST_PARTS / 2; width; width /= 2)                                      \
+            for (int k = 0; k < width; k++) parts[k] = BETTER(parts[k], sign, parts[k + width]); \
+        return parts[0];                                                                         \
     }
 
 ROW_BEST(row_max, >, -INFINITY)

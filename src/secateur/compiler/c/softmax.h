@@ -6,25 +6,25 @@
 
 #define SOFTMAX_BLOCK 64
 
-INLINE void softmax_row(const float *x, float *y, int size, int logarithm) {
+INLINE void softmax_row(const float *x, float *y, int size) {
     const float largest = row_max(x, size);
-    for (int i = 0; i < size; i++) y[i] = x[i] - largest;
-    float sum = 0, parts[ROW_PARTS] = {0};
-    int i = 0;
-    for (; i + ROW_PARTS <= size; i += ROW_PARTS)
-        for (int k = 0; k < ROW_PARTS; k++) {
-            const float e = exp_f(y[i + k]);
-            parts[k] += e;
-            if (!logarithm) y[i + k] = e;
-        }
-    for (; i < size; i++) {
-        const float e = exp_f(y[i]);
-        sum += e;
-        if (!logarithm) y[i] = e;
+    INDEPENDENT
+    for (int k = 0; k < size; k++) y[k] = exp_f(x[k] - largest);
+    const float factor = 1.0f / row_sum(y, size, 0);
+    for (int k = 0; k < size; k++) y[k] *= factor;
+}
+
+INLINE void log_softmax_row(const float *x, float *y, int size) {
+    const float largest = row_max(x, size);
+    float e[SOFTMAX_BLOCK], sum = 0; /* y may be x, which is read again */
+    for (int start = 0; start < size; start += SOFTMAX_BLOCK) {
+        const int n = min_i(SOFTMAX_BLOCK, size - start);
+        for (int k = 0; k < n; k++) e[k] = exp_f(x[start + k] - largest);
+        sum += row_sum(e, n, 0);
     }
-    for (int k = 0; k < ROW_PARTS; k++) sum += parts[k];
-    const float last = logarithm ? logf(sum) : 1.0f / sum;
-    for (int k = 0; k < size; k++) y[k] = logarithm ? y[k] - last : y[k] * last;
+    const float last = logf(sum);
+    INDEPENDENT
+    for (int k = 0; k < size; k++) y[k] = x[k] - largest - last;
 }
 
 /* n <= SOFTMAX_BLOCK neighbours at once; the elements of each are `inner` apart. */
@@ -55,9 +55,9 @@ KERNEL void softmax(part_t p, const float *x, float *y, int outer, int size, int
         SHARE(outer, lo, hi);
         for (ptrdiff_t o = lo; o < hi; o++)
             if (logarithm)
-                softmax_row(x + o * size, y + o * size, size, 1);
+                log_softmax_row(x + o * size, y + o * size, size);
             else
-                softmax_row(x + o * size, y + o * size, size, 0);
+                softmax_row(x + o * size, y + o * size, size);
         return;
     }
     const int blocks = (inner + SOFTMAX_BLOCK - 1) / SOFTMAX_BLOCK;
