@@ -28,6 +28,7 @@ INLINE void block_sums(const int vectors, const int rows, const int stride, ptrd
     }
     ROLLED for (uint32_t k = 0; k < n; k++, s += 1 + stride) {
         const float *pixels = (const float *)(x + s[0]);
+        __builtin_prefetch(s + AHEAD);
         UNROLLED for (int v = 0; v < vectors; v++) at[v] = load(pixels + v * LANES);
         UNROLLED for (int r = 0; r < rows; r++) {
             const vec w = splat(weight_of(s + 1 + first + r));

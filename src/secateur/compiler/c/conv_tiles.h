@@ -30,8 +30,6 @@ typedef struct {
     float low, high;
 } conv_t;
 
-#define AHEAD 512 /* words: as many as are read while memory answers */
-
 /* Rows of a tile from scratch memory to the output. */
 KERNEL void unstage(const conv_t *l, const float *sums, const float *added, float *y, int row, int column) {
     const window_t *g = &l->panel.window;
@@ -44,7 +42,7 @@ KERNEL void unstage(const conv_t *l, const float *sums, const float *added, floa
             const float *other = added + start + (ptrdiff_t)i * g->out_columns;
             for (int c = 0; c < columns; c++) to[c] = activated(l->kind, sums[c] + other[c], l->low, l->high);
         } else {
-            memcpy(to, sums, (size_t)columns * sizeof *to);
+            copy_row(sums, to, columns, l->across > 1 ? 0 : (ptrdiff_t)(rows - i) * columns);
         }
     }
 }

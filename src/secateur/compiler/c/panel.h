@@ -57,9 +57,10 @@ INLINE void by_phase(const float *x, float *y, int stride, int n) {
         for (int c = 0; c < stride * n; c++) y[c % stride * n + c / stride] = x[c];
 }
 
-/* One channel, from the tile's first output on. padded is scratch memory; end is behind the last float of x. */
-KERNEL void pack_channel(const panel_t *l, const float *plane, const float *end, int out_row, int out_column,
-                         float *padded, float *panel) {
+/* The input of a tile with its padding: by rows, in them by phases of the stride. padded has room for twice as much;
+   end is behind the last float of x. */
+KERNEL void pad_channel(const panel_t *l, const float *plane, const float *end, int out_row, int out_column,
+                        float *padded) {
     const window_t *g = &l->window;
     const int stride = g->stride_columns, wide = stride * l->padded_columns;
     const int top = out_row * g->stride_rows - g->above, left = out_column * stride - g->left;
@@ -75,6 +76,14 @@ KERNEL void pack_channel(const panel_t *l, const float *plane, const float *end,
     if (stride > 1) /* after all rows: what was just stored is slow to load */
         for (int i = 0; i < l->padded_rows; i += every)
             by_phase(rows + (ptrdiff_t)i * wide, padded + (ptrdiff_t)i * wide, stride, l->padded_columns);
+}
+
+/* One channel, from the tile's first output on. */
+KERNEL void pack_channel(const panel_t *l, const float *plane, const float *end, int out_row, int out_column,
+                         float *padded, float *panel) {
+    const window_t *g = &l->window;
+    const int wide = g->stride_columns * l->padded_columns;
+    pad_channel(l, plane, end, out_row, out_column, padded);
     for (int k = 0; k < l->copies; k++) {
         const float *from = padded + l->copy[k].source;
         float *to = panel + l->copy[k].target;

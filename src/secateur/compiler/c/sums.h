@@ -19,6 +19,8 @@ typedef int32_t ivec;
 #define MOST_SUMS 13
 #endif
 
+#define AHEAD 512 /* words of a stream of weights: as many as are read while memory answers */
+
 /* Where sums are kept between blocks of channels, and what follows the last block. */
 typedef struct {
     const float *bias;  /* for each output channel */
@@ -49,9 +51,19 @@ INLINE vec at_least(vec bound, vec x) { return x < bound ? bound : x; }
 INLINE vec at_most(vec bound, vec x) { return x > bound ? bound : x; }
 #endif
 
-INLINE vec activated_vec(activation_t kind, vec x, float low, float high) {
-    if (kind == relu) return at_least(splat(0), x);
-    return kind == clip ? at_most(splat(high), at_least(splat(low), x)) : x;
+
+INLINE vec bounded(activation_t kind, vec x, float low, float high) {
+    x = at_least(splat(low), x); /* 0 for relu */
+    return kind == clip ? at_most(splat(high), x) : x;
+}
+
+/* A row of a plane, and `left` elements of its rows still to be written, this one's included. Whole vectors write over
+   the start of the rows behind it, which come next. */
+INLINE void copy_row(const float *from, float *to, int columns, ptrdiff_t left) {
+    if (left < columns + LANES - 1)
+        memcpy(to, from, (size_t)columns * sizeof *to);
+    else
+        for (int c = 0; c < columns; c += LANES) store(to + c, load(from + c));
 }
 
 /* Of a stream of weights. */
@@ -83,15 +95,20 @@ INLINE void start_sums(const int vectors, vec *sum, const sums_t *t, ptrdiff_t o
 }
 
 INLINE void end_sums(const int vectors, vec *sum, const sums_t *t, ptrdiff_t output, float *y, int pixel) {
-#if defined(__GNUC__)
-    __asm__("" : "+r"(y)); /* or compilers keep the address of every vector from the start, in scarce registers */
+#if defined(__GNUC__) /* or compilers keep addresses and bounds in registers that the sums need */
+    __asm__("" : "+r"(y), "+r"(t));
 #endif
     if (t->last && t->added) {
         const float *added = t->added + output * t->added_pitch + pixel;
         UNROLLED for (int v = 0; v < vectors; v++) sum[v] += load(added + v * LANES);
     }
     if (t->last && t->kind != none) {
-        UNROLLED for (int v = 0; v < vectors; v++) sum[v] = activated_vec(t->kind, sum[v], t->low, t->high);
+        const vec low = splat(t->low); /* 0 for relu */
+        UNROLLED for (int v = 0; v < vectors; v++) sum[v] = at_least(low, sum[v]);
+    }
+    if (t->last && t->kind == clip) {
+        const vec high = splat(t->high);
+        UNROLLED for (int v = 0; v < vectors; v++) sum[v] = at_most(high, sum[v]);
     }
     UNROLLED for (int v = 0; v < vectors; v++) store(y + v * LANES, sum[v]);
 }

@@ -35,8 +35,8 @@ class Costs:
     element: float = 1.0
     element_unit: float = 0.62
     sum_unit: float = 2.1
-    block: float = 2.0
-    block_unit: float = 0.55
+    block: float = 0.5
+    block_unit: float = 0.53
     pack_unit: float = 1.5
     pack_row: float = 4.0
     stage_row: float = 15.0

@@ -5,6 +5,8 @@ import numpy as np
 from secateur.compiler.code import Code
 from secateur.compiler.kernels.activations import activation
 from secateur.compiler.kernels.choice import Choice, Costs, choices
+from secateur.compiler.kernels.conv_depthwise import depthwise
+from secateur.compiler.kernels.conv_small import conv_small
 from secateur.compiler.kernels.panel import FLOAT
 from secateur.compiler.kernels.streams import Matrix, streams
 from secateur.compiler.kernels.tiling import tilings
@@ -12,7 +14,6 @@ from secateur.compiler.kernels.window import Window, window
 from secateur.compiler.program import Op, Tensor
 
 __all__ = ["conv"]
-REFERENCE_KINDS = ("Relu", "Clip", "")
 
 
 def conv(code: Code) -> None:
@@ -20,6 +21,12 @@ def conv(code: Code) -> None:
     op = code.op
     weight = op.constant(1).astype(np.float32)
     w = window(op, weight.shape[2:])
+    if code.target.pitch == 1:
+        conv_small(code, w, weight)
+        return
+    if weight.shape[1] == 1 and op.get("group", 1) == op.input(0).shape[1] > 1:
+        depthwise(code, w, weight)
+        return
     wide = _over_all_channels(weight, op.get("group", 1))
     ways = list(tilings(w, op.input(0), op.output, op.optional(3), code.target.pitch))
     best = choices(wide, op.input(0).shape[1], ways, Costs())[0]
