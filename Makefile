@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format picture docs fuzz clean
+.PHONY: demo test check format picture docs fuzz devices clean
 
 demo: $(READY)
 	$(BIN)/secateur demo --out demo-run --overwrite
@@ -53,3 +53,13 @@ fuzz: $(READY)
 		src/secateur/artifact/c/sct_decode.c tests/artifact/fuzz/fuzz_decode.c -o build/fuzz/fuzz_decode
 	build/fuzz/fuzz_decode -max_total_time=$(FUZZ_SECONDS) -timeout=5 -max_len=8192 \
 		-artifact_prefix=build/fuzz/ build/fuzz/found build/fuzz/seeds
+
+DEVICE_PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm qemu-user nodejs clang lld wasi-libc \
+	libclang-rt-14-dev-wasm32 gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf \
+	libc6-dev-armhf-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
+# Compiled networks on other processors, emulated. Needs Debian 12 or its packages; without root, sudo is asked for.
+devices: $(READY)
+	$(if $(filter 0,$(shell id -u)),,sudo) apt-get install --yes --no-install-recommends \
+		$(if $(shell command -v node),$(filter-out nodejs,$(DEVICE_PACKAGES)),$(DEVICE_PACKAGES))
+	$(BIN)/pytest tests/devices
+	$(BIN)/python -m benchmarks.devices

@@ -38,16 +38,24 @@ INLINE void small_sums(const int outputs, const int pixels, const int stride, co
                        int stored) {
     const int plane = l->window.out_rows * l->window.out_columns;
     float sum[SMALL_ROWS][SMALL_TILE];
+#pragma GCC unroll 4
     for (int o = 0; o < outputs; o++)
+#pragma GCC unroll 8
         for (int j = 0; j < pixels; j++)
             sum[o][j] = o < stored ? (added ? b[o] + added[o * plane + j] : b[o]) : 0;
+#pragma GCC unroll 1
     for (int k = 0; k < count; k++, w += outputs) {
         x += steps[k];
+#pragma GCC unroll 4
         for (int o = 0; o < outputs; o++)
+#pragma GCC unroll 8
             for (int j = 0; j < pixels; j++) sum[o][j] += w[o] * x[j * stride];
     }
-    for (int o = 0; o < stored; o++)
-        for (int j = 0; j < pixels; j++) y[o * plane + j] = activated(l->kind, sum[o][j], l->low, l->high);
+#pragma GCC unroll 4
+    for (int o = 0; o < outputs; o++)
+#pragma GCC unroll 8
+        for (int j = 0; j < pixels; j++)
+            if (o < stored) y[o * plane + j] = activated(l->kind, sum[o][j], l->low, l->high);
 }
 
 /* All pixels of some output channels. */
