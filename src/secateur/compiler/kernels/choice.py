@@ -51,12 +51,14 @@ class Choice:
         tiling: of the pixels.
         block_channels: whose weights are summed before the next channels'.
         cost: cycles of one image, by estimate.
+        form: for people.
     """
 
     rows: int
     tiling: Tiling
     block_channels: int
     cost: float
+    form: str
 
     @property
     def write(self) -> Callable[..., Iterator[np.ndarray]]:  # type: ignore[type-arg]
@@ -75,11 +77,18 @@ def choices(weight: Matrix, channels: int, tilings: list[Tiling], costs: Costs) 
     for rows in (1, 4, 8):
         padded = np.pad(weight, ((0, -len(weight) % rows), (0, 0)))
         stored = int(np.count_nonzero(padded.reshape(-1, rows, weight.shape[1]).any(axis=1)))
+        form = _form(rows, stored / max(1, padded.size // rows))
         for tiling in tilings:
             for block in _block_sizes(channels, tiling, costs, rows):
                 cost = _cost(rows, stored, len(weight), channels, tiling, block, costs)
-                found.append(Choice(rows, tiling, block, cost))
+                found.append(Choice(rows, tiling, block, cost, form))
     return sorted(found, key=lambda choice: choice.cost)
+
+
+def _form(rows: int, filled: float) -> str:
+    if rows == 1:
+        return "sparse"
+    return "dense" if filled > 0.99 else f"{rows}x1 blocks"
 
 
 def _block_sizes(channels: int, tiling: Tiling, costs: Costs, rows: int) -> set[int]:

@@ -10,8 +10,8 @@ from secateur.compiler.kernels.conv_small import conv_small
 from secateur.compiler.kernels.panel import FLOAT
 from secateur.compiler.kernels.streams import Matrix, streams
 from secateur.compiler.kernels.tiling import tilings
-from secateur.compiler.kernels.window import Window, window
-from secateur.compiler.program import Op, Tensor
+from secateur.compiler.kernels.window import window
+from secateur.compiler.program import Tensor
 
 __all__ = ["conv"]
 
@@ -30,12 +30,12 @@ def conv(code: Code) -> None:
     wide = _over_all_channels(weight, op.get("group", 1))
     ways = list(tilings(w, op.input(0), op.output, op.optional(3), code.target.pitch))
     best = choices(wide, op.input(0).shape[1], ways, Costs())[0]
-    tiled(code, w, wide, best)
+    tiled(code, wide, best)
 
 
-def _over_all_channels(weight: np.ndarray, groups: int) -> Matrix:  # type: ignore[type-arg]
+def _over_all_channels(weight: Matrix, groups: int) -> Matrix:
     """(outputs, channels * kernel): weights of other groups' channels are 0."""
-    outputs, inside, *kernel = weight.shape
+    outputs = len(weight)
     rows = weight.reshape(groups, outputs // groups, -1)
     wide = np.zeros((groups, outputs // groups, groups, rows.shape[2]), np.float32)
     for group in range(groups):
@@ -43,11 +43,11 @@ def _over_all_channels(weight: np.ndarray, groups: int) -> Matrix:  # type: igno
     return wide.reshape(outputs, -1)
 
 
-def tiled(code: Code, w: Window, weight: Matrix, choice: Choice) -> None:
+def tiled(code: Code, weight: Matrix, choice: Choice) -> None:
     """Tile by tile: `c/conv_tiles.h`."""
     op, tiling = code.op, choice.tiling
     channels, outputs = op.input(0).shape[1], len(weight)
-    chunk = _chunk(op, outputs, tiling.tiles * op.input(0).shape[0])
+    chunk = _chunk(outputs, tiling.tiles * op.input(0).shape[0])
     columns = np.arange(choice.block_channels)[:, None] * tiling.channel_bytes + np.array(tiling.offsets)
     every = np.tile(columns.reshape(-1), -(-channels // choice.block_channels)).astype(np.uint32)
     packed = streams(weight, every, columns.size, chunk, choice.write)
@@ -79,17 +79,18 @@ def tiled(code: Code, w: Window, weight: Matrix, choice: Choice) -> None:
     stage = outputs * (tiling.pixels if tiling.staged else 0)
     panel = (choice.block_channels * tiling.panel.floats + tiling.panel.scratch) if tiling.packed else 0
     code.scratch = FLOAT * (stage + panel + 4 * 16)
-    code.form = "sparse" if choice.rows == 1 else f"{choice.rows}x1 blocks"
+    code.form = choice.form
 
 
-def _chunk(op: Op, outputs: int, tiles: int) -> int:
+def _chunk(outputs: int, tiles: int) -> int:
     """Outputs that one thread computes at a time: fewer where there are few tiles to share."""
     return outputs if tiles > 8 or outputs < 64 else -(-outputs // 4 // 8) * 8
 
 
 def _copies(choice: Choice) -> str:
     copies = choice.tiling.panel.copies if choice.tiling.packed else ((0, 0, 0),)
-    return f"static const copy_t copies[] = {{{', '.join('{%d, %d, %d}' % copy for copy in copies)}}};"
+    text = ", ".join(f"{{{source}, {target}, {rows}}}" for source, target, rows in copies)
+    return f"static const copy_t copies[] = {{{text}}};"
 
 
 def _layer(code: Code, choice: Choice, chunk: int, large: bool) -> str:
