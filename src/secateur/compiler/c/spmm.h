@@ -7,6 +7,13 @@
 #define SECATEUR_SPMM_H
 #include "gemm.h"
 
+/* The compiler computes this address once, not anew for each vector behind it. */
+#if defined(__GNUC__)
+#define SETTLED(pointer) __asm__("" : "+r"(pointer))
+#else
+#define SETTLED(pointer) (void)pointer
+#endif
+
 /* Inputs of one band to [k][wide]; rows that are not there are 0. */
 INLINE void pack_panel(const float *x, steps_t xs, int rows, int inputs, int wide, float *panel) {
     if (rows < wide) memset(panel, 0, sizeof(float) * (size_t)inputs * (size_t)wide);
@@ -17,28 +24,45 @@ INLINE void pack_panel(const float *x, steps_t xs, int rows, int inputs, int wid
             for (int r = 0; r < rows; r++) panel[(ptrdiff_t)k * wide + r] = x[k * xs.column + r * xs.row];
 }
 
+enum { MOST = 128 / LANES }; /* vectors of a panel */
+
+INLINE void add_element(const float *panel, int k, float w, vec *sums, const int wide) {
+    const float *x = panel + (ptrdiff_t)k * wide;
+    SETTLED(x);
+#pragma GCC unroll 8
+    for (int v = 0; v < wide / LANES; v++) sums[v] += w * load(x + v * LANES);
+}
+
 /* Outputs order[0], order[1], ... of a chunk, with counts[...] elements each, from one band. */
 INLINE const float *band_sums(const float *panel, const uint16_t *order, const uint16_t *counts, int outputs,
                               const uint16_t **index, const float *w, float *sums, const int wide) {
-    enum { MOST = 8 };
     const int vecs = wide / LANES;
     const uint16_t *at = *index;
     for (int o = 0; o < outputs; o++) {
-        vec a[MOST];
+        vec a[MOST], b[MOST];
         float *to = sums + (ptrdiff_t)order[o] * wide;
 #pragma GCC unroll 8
-        for (int v = 0; v < vecs; v++) a[v] = load(to + v * LANES);
-        for (int j = counts[o]; j > 0; j--, w++, at++) {
-            const vec one = splat(*w);
-            const float *from = panel + (ptrdiff_t)*at * wide;
-#pragma GCC unroll 8
-            for (int v = 0; v < vecs; v++) a[v] += one * load(from + v * LANES);
+        for (int v = 0; v < vecs; v++) a[v] = load(to + v * LANES), b[v] = splat(0);
+        int j = counts[o];
+        for (; j > 1; j -= 2, w += 2, at += 2) { /* two sums, so that no product waits for the one before */
+            add_element(panel, at[0], w[0], a, wide);
+            add_element(panel, at[1], w[1], b, wide);
         }
+        if (j) add_element(panel, *at++, *w++, a, wide);
+#pragma GCC unroll 8
+        for (int v = 0; v < vecs; v++) a[v] += b[v];
 #pragma GCC unroll 8
         for (int v = 0; v < vecs; v++) store(to + v * LANES, a[v]);
     }
     *index = at;
     return w;
+}
+
+/* Sums of outputs first, first + 1, ...: c, or 0. */
+INLINE void first_sums(float *sums, int wide, int outputs, const float *c, ptrdiff_t step, ptrdiff_t first) {
+    for (int o = 0; o < outputs; o++)
+        for (int v = 0; v < wide; v += LANES)
+            store(sums + (ptrdiff_t)o * wide + v, splat(c ? c[(first + o) * step] : 0));
 }
 
 /* How w lies. A chunk's elements start at start[chunk]; order and counts are (chunks, bands, outputs of a chunk). */
@@ -54,6 +78,9 @@ INLINE void elements_product(part_t p, const float *x, steps_t xs, elements_t e,
                              finish_t f, float *s, const int wide) {
     const int bands = (inputs + e.band - 1) / e.band, chunks = (outputs + e.chunk - 1) / e.chunk;
     float *sums = s + (ptrdiff_t)inputs * wide, *turned = sums + (ptrdiff_t)e.chunk * wide;
+    const int with_bias = f.beta == 1 && f.c_steps.row == 0; /* the same for all rows: the sums begin with it */
+    finish_t last = f;
+    if (with_bias) last.c = NULL;
     SHARE(chunks, lo, hi);
     for (int r = 0; r < rows; r += wide) {
         const int there = min_i(wide, rows - r);
@@ -62,17 +89,17 @@ INLINE void elements_product(part_t p, const float *x, steps_t xs, elements_t e,
             const int here = min_i(e.chunk, outputs - (int)c * e.chunk);
             const uint16_t *index = e.index + e.start[c];
             const float *w = e.w + e.start[c];
-            memset(sums, 0, sizeof(float) * (size_t)here * (size_t)wide);
+            first_sums(sums, wide, here, with_bias ? f.c : NULL, f.c_steps.column, c * e.chunk);
             for (int b = 0; b < bands; b++) {
                 const ptrdiff_t list = (c * bands + b) * e.chunk;
                 w = band_sums(s + (ptrdiff_t)b * e.band * wide, e.order + list, e.counts + list, here, &index, w, sums,
                               wide);
             }
-            if (f.y_steps.column == 1) {
+            if (f.y_steps.column == 1) { /* apart from y, whose rows may fall into the same set of the cache */
                 transpose(sums, wide, here, there, turned, here);
-                finish_tile(turned, here, there, here, r, c * e.chunk, f);
+                finish_tile(turned, here, there, here, r, c * e.chunk, last);
             } else {
-                finish_tile(sums, wide, here, there, c * e.chunk, r, turned_round(f));
+                finish_tile(sums, wide, here, there, c * e.chunk, r, turned_round(last));
             }
         }
     }
