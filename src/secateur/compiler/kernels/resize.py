@@ -84,7 +84,7 @@ def _table(code: Code, axis: Axis) -> str:
         weights = weights / weights.sum(axis=1, keepdims=True)
     places = np.clip(places, 0, axis.size - 1)
     if op.get("coordinate_transformation_mode", "") == "tf_crop_and_resize":
-        places[(where < 0) | (where > axis.size - 1)] = -1
+        places[(where < 0) | (where > axis.size - 1), 0] = -1  # the others are read, and not used
     p = code.constant(places.astype(np.int32), "places")
     w = code.constant(weights.astype(np.float32), "weights")
     return f"(resize_t){{{p}, {w}, {axis.out}, {places.shape[1]}}}"
