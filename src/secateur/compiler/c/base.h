@@ -49,6 +49,7 @@ typedef struct {
 #if LANES > 1
 typedef float vec __attribute__((vector_size(4 * LANES)));
 typedef float vec_u __attribute__((vector_size(4 * LANES), aligned(4), may_alias)); /* anywhere in memory */
+typedef int32_t ivec __attribute__((vector_size(4 * LANES)));
 #else
 typedef float vec;
 typedef float vec_u;

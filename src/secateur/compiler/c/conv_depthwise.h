@@ -34,7 +34,7 @@ INLINE void depthwise_sums(const int vectors, const int taps, const depthwise_t 
 INLINE void depthwise_plane(const depthwise_t *l, const int taps, const float *x, const float *w, float b, float *y) {
     for (int line = 0; line < l->lines; line++, x += l->step, y += l->length) {
         int i = 0;
-        for (; i + 4 * LANES <= l->length; i += 4 * LANES) depthwise_sums(4, taps, l, x + i, w, b, y + i);
+        for (; i + 2 * LANES < l->length; i += 4 * LANES) depthwise_sums(4, taps, l, x + i, w, b, y + i);
         for (; i < l->length; i += LANES) depthwise_sums(1, taps, l, x + i, w, b, y + i);
     }
 }
@@ -59,6 +59,7 @@ KERNEL void conv_depthwise(part_t p, const depthwise_t *l, const float *x, const
     const float *end = x + (ptrdiff_t)l->batch * l->channels * l->x_plane;
     float *sums = (float *)s, *padded = sums + (ptrdiff_t)l->lines * l->length + 4 * LANES;
     SHARE((ptrdiff_t)l->batch * l->channels, lo, hi);
+    clear_padding(&l->panel, padded);
     for (ptrdiff_t plane = lo; plane < hi; plane++) {
         pad_channel(&l->panel, x + plane * l->x_plane, end, 0, 0, padded);
         for (int i = 0; i < each; i++) {

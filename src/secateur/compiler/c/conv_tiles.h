@@ -59,6 +59,7 @@ KERNEL void conv_tile(const conv_t *l, const float *x, const float *x_end, const
     float *padded = panel + (ptrdiff_t)l->block_channels * l->panel.floats + LANES;
     sums_t t = {b, l->staged || !added ? NULL : added + pixel, l->staged ? stage : y + pixel, l->added_plane,
                 l->staged ? pixels : l->y_plane, l->outputs, 0, 0, ahead, l->staged && added ? none : l->kind, l->low, l->high};
+    if (l->packed) clear_padding(&l->panel, padded);
     for (int block = 0; block < l->blocks; block++, at += l->chunks) {
         const int channel = block * l->block_channels;
         const float *from = x + (ptrdiff_t)channel * l->x_plane;

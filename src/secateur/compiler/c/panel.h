@@ -57,6 +57,31 @@ INLINE void by_phase(const float *x, float *y, int stride, int n) {
         for (int c = 0; c < stride * n; c++) y[c % stride * n + c / stride] = x[c];
 }
 
+/* A row that fits between its padding, which is zero before and stays so: what is beyond the row becomes zero. */
+INLINE void inner_row(const float *row, int columns, float *y, const float *end) {
+#if LANES > 1
+    static const int32_t lanes[2 * LANES] = {[0 ... LANES - 1] = -1};
+    const int whole = columns / LANES * LANES, rest = columns - whole;
+    if (row + columns + LANES > end) {
+        memcpy(y, row, (size_t)columns * sizeof *y);
+        return;
+    }
+    for (int i = 0; i < whole; i += LANES) store(y + i, load(row + i));
+    if (rest) {
+        const ivec kept = (ivec)load((const float *)(const void *)(lanes + LANES - rest));
+        store(y + whole, (vec)((ivec)load(row + whole) & kept));
+    }
+#else
+    (void)end;
+    memcpy(y, row, (size_t)columns * sizeof *y);
+#endif
+}
+
+/* Before the first `pad_channel` into this memory. */
+INLINE void clear_padding(const panel_t *l, float *padded) {
+    memset(padded, 0, 2 * sizeof *padded * (size_t)(l->padded_rows * l->padded_columns * l->window.stride_columns + LANES));
+}
+
 /* The input of a tile with its padding: by rows, in them by phases of the stride. padded has room for twice as much;
    end is behind the last float of x. */
 KERNEL void pad_channel(const panel_t *l, const float *plane, const float *end, int out_row, int out_column,
@@ -66,10 +91,13 @@ KERNEL void pad_channel(const panel_t *l, const float *plane, const float *end, 
     const int top = out_row * g->stride_rows - g->above, left = out_column * stride - g->left;
     const int every = g->kernel_rows == 1 ? g->stride_rows : 1; /* rows between are not read */
     float *rows = stride == 1 ? padded : padded + (ptrdiff_t)l->padded_rows * wide + 2 * LANES;
+    const int inner = left <= 0 && g->columns - left <= wide;
     for (int i = 0; i < l->padded_rows; i += every) {
         const int row = top + i;
         if (row < 0 || row >= g->rows)
             zeros(rows + (ptrdiff_t)i * wide, wide);
+        else if (inner)
+            inner_row(plane + (ptrdiff_t)row * g->columns, g->columns, rows + (ptrdiff_t)i * wide - left, end);
         else
             padded_row(plane + (ptrdiff_t)row * g->columns, g->columns, left, rows + (ptrdiff_t)i * wide, wide, end);
     }

@@ -6,12 +6,6 @@
 #include <immintrin.h>
 #endif
 
-#if LANES > 1
-typedef int32_t ivec __attribute__((vector_size(4 * LANES)));
-#else
-typedef int32_t ivec;
-#endif
-
 /* Vectors of sums that fit the registers beside an operand or two. */
 #if defined(__AVX512F__) || defined(__aarch64__)
 #define MOST_SUMS 28
