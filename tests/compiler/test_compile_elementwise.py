@@ -45,7 +45,7 @@ def test_nan_passes_through_activations_and_bounds() -> None:
     np.testing.assert_array_equal(smaller, np.array([np.nan, -1, 0, 0], np.float32))
 
 
-def _bounds(x: np.ndarray) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+def _bounds(x: np.ndarray) -> dict[str, np.ndarray]:
     return {"x": x, "low": np.array(0, np.float32), "high": np.array(1, np.float32)}
 
 
@@ -83,7 +83,7 @@ def test_division_of_integers_by_0_does_not_trap() -> None:
     assert remainder.tolist() == [0, 0]
 
 
-def _zeros() -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+def _zeros() -> dict[str, np.ndarray]:
     return {"a": np.array([3, -(2**63)]), "b": np.array([0, -1])}
 
 
@@ -100,5 +100,5 @@ def test_constants_of_one_number_stand_in_the_text() -> None:
     check("Mul(x, half); Sub(two, x); Pow(x, two)", x=numbers(3, 5), constants=_scalars())
 
 
-def _scalars() -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+def _scalars() -> dict[str, np.ndarray]:
     return {"half": np.array(0.5, np.float32), "two": np.array([2.0], np.float32)}

@@ -20,7 +20,7 @@ def test_resize(mode: str) -> None:
         for where in COORDINATES
         for size in SIZES
     ]
-    constants: dict[str, np.ndarray] = {name: np.array(size) for name, size in SIZES.items()}  # type: ignore[type-arg]
+    constants: dict[str, np.ndarray] = {name: np.array(size) for name, size in SIZES.items()}
     constants["scales"] = np.array([1, 1, 2, 1.5], np.float32)
     check(
         "; ".join([*texts, f'Resize<mode="{mode}">(x, , scales)']),
@@ -59,7 +59,7 @@ def test_one_axis_and_older_versions() -> None:
     check('Resize<mode="linear">(x, s)', opset=10, x=numbers(1, 2, 3, 3), constants=_twice())
 
 
-def _twice() -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+def _twice() -> dict[str, np.ndarray]:
     return {"s": np.array([1, 1, 2, 3], np.float32)}
 
 

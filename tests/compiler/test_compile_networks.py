@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
+import onnx_ir
 import onnxruntime
 import pytest
 import torch
@@ -37,7 +38,8 @@ class Dense(nn.Module):
         x = self.stem(x)
         for layer in self.layers:
             x = torch.cat([x, layer(x)], 1)
-        return self.head(self.end(x).mean((2, 3)))
+        answer: Tensor = self.head(self.end(x).mean((2, 3)))
+        return answer
 
 
 class UNet(nn.Module):
@@ -74,7 +76,8 @@ class ConvNext(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
         y = self.mlp(self.norm(self.depthwise(x).permute(0, 2, 3, 1))) * self.scale
-        return self.head((x + y.permute(0, 3, 1, 2)).mean((-2, -1)))
+        answer: Tensor = self.head((x + y.permute(0, 3, 1, 2)).mean((-2, -1)))
+        return answer
 
 
 class MobileV3(nn.Module):
@@ -93,7 +96,8 @@ class MobileV3(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
         y = self.wide(x)
-        return self.head(x + self.narrow(y * self.squeeze(y)))
+        answer: Tensor = self.head(x + self.narrow(y * self.squeeze(y)))
+        return answer
 
 
 class Vit(nn.Module):
@@ -198,8 +202,6 @@ def check(network: nn.Module, inputs: tuple[Tensor, ...]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         graph = trace(network, inputs, any_batch=False)
-    import onnx_ir
-
     session = onnxruntime.InferenceSession(onnx_ir.to_proto(graph).SerializeToString())
     names = [value.name for value in session.get_inputs()]
     wanted = session.run(None, dict(zip(names, (x.numpy() for x in inputs), strict=True)))[0]

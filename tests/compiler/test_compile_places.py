@@ -8,7 +8,7 @@ import secateur.compiler
 from secateur.surgery.onnx.read import as_graph
 
 
-def _ints(**lists: list[int]) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+def _ints(**lists: list[int]) -> dict[str, np.ndarray]:
     return {name: np.array(values, np.int64) for name, values in lists.items()}
 
 

@@ -22,7 +22,7 @@ def test_integers() -> None:
     check("ReduceSum(x, a); ReduceMax(x, a); ReduceMean(x)", x=np.arange(12).reshape(3, 4), constants=_axis())
 
 
-def _axis() -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+def _axis() -> dict[str, np.ndarray]:
     return {"a": np.array([0])}
 
 
