@@ -1,6 +1,7 @@
 """Convolutions of all forms against ONNX Runtime, and the choices that are made among them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -43,7 +44,7 @@ def model_of(layer: Layer) -> tuple[onnx.ModelProto, np.ndarray]:
     weight = random.standard_normal(kept.shape) * kept
     weight = np.moveaxis(weight, -1, 1).astype(np.float32)
     bias = random.standard_normal(layer.outputs).astype(np.float32)
-    options = {
+    options: dict[str, Any] = {
         "pads": [layer.pad] * 2 * axes,
         "strides": [layer.stride] * axes,
         "dilations": [layer.dilation] * axes,
