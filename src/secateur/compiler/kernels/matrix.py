@@ -61,14 +61,15 @@ def best(layer: Layer, target: Target, costs: Costs = COSTS) -> str:
         return "dense"
     if target.pitch == 1:  # no vectors: an element costs a little more than a weight
         return "rows" if np.count_nonzero(layer.weight) < 0.7 * layer.weight.size else "plain"
-    wide = panel_rows(layer.rows)
+    wide = panel_rows(layer.rows, target)
     found = estimates(layer.weight, layer.rows, costs, wide, _band(wide), looks_up(target))
     return min(found, key=lambda form: found[form])
 
 
-def panel_rows(rows: int) -> int:
-    """Rows that are computed together where each element is read for itself."""
-    return next(wide for wide in (16, 32, 64, 128) if wide >= rows or wide == 128)
+def panel_rows(rows: int, target: Target) -> int:
+    """Rows that are computed together where each element is read for itself: their sums fit the registers."""
+    panels = -(-rows // (128 if looks_up(target) else 32))
+    return -(-rows // (panels * SLICE)) * SLICE
 
 
 def finish(layer: Layer, y: str) -> str:
@@ -159,7 +160,7 @@ def _tables(code: Code, layer: Layer) -> Call:
 
 
 def _elements(code: Code, layer: Layer) -> Call:
-    wide, (_, inputs) = panel_rows(layer.rows), layer.weight.shape
+    wide, inputs = panel_rows(layer.rows, code.target), layer.weight.shape[1]
     band = _band(wide)
     packed = formats.elements(layer.weight, CHUNK, band)
     code.headers.add("spmm")

@@ -17,7 +17,7 @@ class Costs:
         group: rows that a tile holds.
         sparse_group: rows that a tile of a sparse slice holds.
         dense: one weight and one row.
-        dense_alone: the same, of rows computed by themselves.
+        dense_alone: one weight, however few rows there are: what it takes to read it.
         block: one input of a sparse slice and one row.
         block_alone: the same, of rows computed by themselves.
         element_alone: one element, without tables.
@@ -43,7 +43,7 @@ class Costs:
     output_alone: float = 8.0
     table_row: float = 1.7
     table: float = 4.0
-    element: float = 0.8
+    element: float = 2.0
     element_unit: float = 0.6
     start: float = 8.0
     sum_unit: float = 1.5
@@ -74,7 +74,7 @@ def estimates(
             "elements": c.worth * _panels(weight, elements, rows, c, wide, band),
         }
     found = {
-        "dense": rows * c.dense_alone * weight.size,
+        "dense": max(c.dense_alone, rows * c.dense) * weight.size,
         "blocks": c.worth * rows * c.block_alone * used,
         "rows": c.worth * rows * (c.element_alone * elements + c.output_alone * len(weight)),
     }
