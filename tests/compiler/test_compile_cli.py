@@ -1,0 +1,119 @@
+"""`secateur compile` and `secateur bench --runtime compiled`, as a user calls them."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import onnx_ir
+import pytest
+from c_programs import run
+from commands import secateur
+from compiled_nets import graph
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "model.onnx"
+    onnx_ir.save(graph("linear")[0], path)
+    return path
+
+
+def test_a_folder_that_builds_and_answers_as_onnx_runtime(model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "some" / "where"
+    answer = secateur("compile", model, "--out", out, "--check", "--threads", "2", "--json")
+    assert answer.code == 0, answer.err
+    found = json.loads(answer.out)
+    assert found["relative_difference"] < 1e-4
+    assert found["ram_bytes"] == found["arena"] + found["inputs"] + found["outputs"]
+    assert found["flash_bytes"] == found["weights"] + found["code"]
+    names = {path.name for path in out.iterdir()}
+    files = {"model.c", "model.h", "weights.c", "kernels", "CMakeLists.txt", "sizes.json", "libmodel.so"}
+    assert names == files
+    assert json.loads((out / "sizes.json").read_text())["flash_bytes"] == found["flash_bytes"]
+    assert not list(out.parent.glob(".*"))  # nothing half-written stays
+    included = {
+        line.split('"')[1] for line in (out / "model.c").read_text().splitlines() if "kernels/" in line
+    }
+    assert included <= {f"kernels/{path.name}" for path in (out / "kernels").iterdir()}
+
+
+def test_cmake_builds_it(model: Path, tmp_path: Path) -> None:
+    assert secateur("compile", model, "--out", tmp_path / "c", "--target", "x86-64-v2").code == 0
+    for command in (("cmake", "-S", "c", "-B", "b"), ("cmake", "--build", "b")):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "warning" not in done.stderr
+    assert {"libmodel.a", "libmodel.so"} <= {path.name for path in (tmp_path / "b").iterdir()}
+    assert " T model_run" in run(["nm", "-D", tmp_path / "b" / "libmodel.so"])[1]
+
+
+def test_what_is_there_stays(model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "c"
+    assert secateur("compile", model, "--out", out).code == 0
+    again = secateur("compile", model, "--out", out)
+    assert again.code == 2
+    assert "--overwrite" in again.err
+    assert secateur("compile", model, "--out", out, "--overwrite").code == 0
+    other = tmp_path / "mine"
+    other.mkdir()
+    (other / "thesis.txt").write_text("years of work")
+    answer = secateur("compile", model, "--out", other, "--overwrite")
+    assert (answer.code, (other / "thesis.txt").read_text()) == (2, "years of work")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--max-ram", "10"), "bytes of RAM (arena "),
+        (("--max-flash", "10"), "bytes of flash (weights "),
+        (("--target", "cortex-m5"), "Did you mean 'cortex-m55'?"),
+        (("--target", "cortex-m4", "--threads", "2"), "no operating system"),
+        (("--shape", "nothing=1,2"), "There is no input 'nothing'"),
+        (("--target", "cortex-m4", "--check"), "--check runs the network here"),
+    ],
+)
+def test_one_clear_error_and_no_folder(
+    options: tuple[str, ...], message: str, model: Path, tmp_path: Path
+) -> None:
+    answer = secateur("compile", model, "--out", tmp_path / "c", *options)
+    assert answer.code == 2
+    assert message in answer.err
+    assert "Traceback" not in answer.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_toolchain_is_named(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    answer = secateur("compile", model, "--out", tmp_path / "c", "--target", "aarch64")
+    assert answer.code == 2
+    assert "apt-get install gcc-aarch64-linux-gnu" in answer.err
+    assert "secateur[zig]" in answer.err
+    answer = secateur("compile", model, "--out", tmp_path / "c", "--target", "cortex-m4")
+    assert answer.code == 0, answer.err
+    assert "code unknown until it is compiled" in answer.out
+
+
+def test_the_compilers_errors_name_the_operator(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "cc"
+    broken.write_text(
+        "#!/bin/sh\n"
+        "line=$(grep -n 'void step_1(part_t' model.c | cut -d: -f1)\n"
+        'echo "model.c:$line:1: error: nonsense" >&2; exit 1\n'
+    )
+    broken.chmod(0o755)
+    monkeypatch.setenv("CC", str(broken))
+    answer = secateur("compile", model, "--out", tmp_path / "c")
+    assert answer.code == 2
+    assert "in the operator Gemm (node " in answer.err
+    assert "error: nonsense" in answer.err
+    assert not (tmp_path / "c").exists()
+
+
+def test_bench_times_it(model: Path) -> None:
+    answer = secateur("bench", model, "--runtime", "compiled", "--json")
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["latency_ms"]["median"] > 0
