@@ -1,4 +1,4 @@
-"""Is the C of five small networks what it was? Where it should change: `pytest tests/compiler --renew-golden`.
+"""Is the C of five small networks what it was? Else, if it should: `pytest tests/compiler --renew-golden`.
 
 A change of the golden files is read like any other: it shows what a change of the compiler does to the C.
 """
@@ -29,7 +29,7 @@ def test_the_c_is_what_it_was(name: str, target: str, threads: int, request: pyt
     folder = GOLDEN / f"{name} {target}".replace(" ", "-")
     for file in FILES:
         text = written[file].decode().replace(f"secateur {VERSION}", "secateur VERSION")
-        if request.config.getoption("--renew-golden"):
+        if request.config.getoption("--renew-golden", default=False):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / file).write_text(text)
         assert text == (folder / file).read_text(), f"{folder / file} differs; see above how to renew it"

@@ -4,9 +4,9 @@
 #include "base.h"
 
 /* NaN passes through. */
-#define COMPARED(type)                                                               \
-    INLINE type larger_##type(type a, type b) { return (a > b) | (a != a) ? a : b; } \
-    INLINE type smaller_##type(type a, type b) { return (a < b) | (a != a) ? a : b; }
+#define COMPARED(type) \
+    INLINE type larger_##type(type a, type b) { return ((a > b) | (a != a)) ? a : b; } \
+    INLINE type smaller_##type(type a, type b) { return ((a < b) | (a != a)) ? a : b; }
 
 /* Division by 0 gives 0, and that of the smallest number by -1 does not trap. */
 #define DIVIDED(type)                                                                                       \

@@ -27,7 +27,7 @@ ROW_SUM(row_sum_of_squares, SQUARE)
 
 /* NaN passes through. The rest of the row goes into the parts, too, and they are joined by halves: so that all of
    it is vectors. */
-#define BETTER(a, sign, b) (((b)sign(a)) | ((b) != (b)) ? (b) : (a))
+#define BETTER(a, sign, b) ((((b)sign(a)) | ((b) != (b))) ? (b) : (a))
 #define ROW_BEST(name, sign, worst)                                                              \
     INLINE float name(const float *x, ptrdiff_t n) {                                             \
         float parts[BEST_PARTS];                                                                 \
