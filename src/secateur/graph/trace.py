@@ -13,6 +13,7 @@ import onnx_ir
 import torch
 from onnx_ir.tensor_adapters import TorchTensor
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from secateur.core.modes import evaluation_mode
@@ -139,6 +140,7 @@ def _exported(model: nn.Module, inputs: tuple[Tensor, ...], dynamic: Any) -> onn
     """Attention with a bias (T5's, Swin's) is exported from its plain products only, as of torch 2.13."""
     with contextlib.suppress(Exception):  # whatever it is, the products are tried next
         return _written(model, inputs, dynamic)
+    FakeTensorMode.cache_clear()  # it holds the attention of the first attempt
     with sdpa_kernel(SDPBackend.MATH):
         return _written(model, inputs, dynamic)
 
