@@ -68,8 +68,7 @@ def _commands(sources: Sources, target: Target, tools: Toolchain) -> list[list[s
     if not target.hosted:
         return commands
     add("weights.o", target, source="weights.c")
-    command, *flags = tools.link(target, sources.threads)
-    return [*commands, [command, *objects, *flags, "-o", LIBRARY]]
+    return [*commands, [*tools.link(target, sources.threads, objects), "-o", LIBRARY]]
 
 
 def run(command: list[str], folder: Path, sources: Sources) -> None:

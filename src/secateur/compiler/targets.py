@@ -99,10 +99,10 @@ ALL = (
         ("-target", "wasm32-wasi", "-mcpu=generic+simd128"),
         hosted=False,
     ),
-    _cortex("cortex-m3", "thumb-freestanding-eabi", "-mfloat-abi=soft"),
-    _cortex("cortex-m4", "thumb-freestanding-eabihf", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"),
-    _cortex("cortex-m7", "thumb-freestanding-eabihf", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"),
-    _cortex("cortex-m55", "thumb-freestanding-eabihf", "-mfloat-abi=hard"),
+    _cortex("cortex-m3", "thumb-linux-musleabi", "-mfloat-abi=soft"),
+    _cortex("cortex-m4", "thumb-linux-musleabihf", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"),
+    _cortex("cortex-m7", "thumb-linux-musleabihf", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"),
+    _cortex("cortex-m55", "thumb-linux-musleabihf", "-mfloat-abi=hard"),
 )
 
 TARGETS: Mapping[str, Target] = {target.name: target for target in ALL}

@@ -29,10 +29,10 @@ class Toolchain:
         hosted = ("-fPIC", "-fvisibility=hidden") if target.hosted else ()
         return [*self.command, *flags, *OPTIMISED, *WARNINGS, *hosted, "-I."]
 
-    def link(self, target: Target, threads: int) -> list[str]:
-        """The command that makes a shared library, without files."""
+    def link(self, target: Target, threads: int, objects: list[str]) -> list[str]:
+        """The command that makes a shared library, without its name."""
         flags = target.zig if self.zig else target.flags
-        return [*self.command, *flags, "-shared", "-lm", *(THREADED if threads > 1 else ())]
+        return [*self.command, *flags, "-shared", *objects, "-lm", *(THREADED if threads > 1 else ())]
 
 
 THREADED = ("-pthread", "-Wl,-z,nodelete")  # the workers live on after dlclose()
