@@ -180,8 +180,8 @@ def _tensor(value: onnx_ir.Value, pitch: int | None) -> Tensor:
         by = f" of the operator {maker.op_type} (node {maker.name!r})" if maker else ""
         raise CompileError(
             f"The shape of {name!r}{by} is {value.shape or 'unknown'} until the network runs. Expected a "
-            "network whose shapes follow from those of its inputs: export it for one size, without operators whose "
-            "output's size depends on the data."
+            "network whose shapes follow from those of its inputs: export it for one size, without operators "
+            "whose output's size depends on the data."
         )
     dtype = np.dtype((value.dtype or onnx_ir.DataType.FLOAT).numpy())
     if dtype.name not in C_TYPES:

@@ -1,13 +1,13 @@
 """Which way to compute a layer is the fastest on this target?"""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from secateur.compiler.kernels.panel import FLOAT
-from secateur.compiler.kernels.streams import Matrix, blocks, elements
+from secateur.compiler.kernels.streams import Matrix, Writer, blocks, elements
 from secateur.compiler.kernels.tiling import Tiling
 
 
@@ -61,7 +61,7 @@ class Choice:
     form: str
 
     @property
-    def write(self) -> Callable[..., Iterator[np.ndarray]]:  # type: ignore[type-arg]
+    def write(self) -> Writer:
         """The function that writes the weights."""
         return elements if self.rows == 1 else blocks(self.rows)
 

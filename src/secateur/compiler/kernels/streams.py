@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.float32]
 Words = NDArray[np.uint32]
+Writer: TypeAlias = Callable[[Matrix, Words, int, bool], Iterator[Words]]
+"""From a part of the weight, the offsets of its columns, its first row, and whether rows without weights are
+left out, to what the kernel reads."""
 NOTHING = 2**32 - 1
 
 
@@ -24,9 +28,7 @@ class Streams:
     table: Words
 
 
-def streams(
-    weight: Matrix, offsets: Words, block: int, chunk: int, write: Callable[[Matrix, Words], Iterator[Words]]
-) -> Streams:
+def streams(weight: Matrix, offsets: Words, block: int, chunk: int, write: Writer) -> Streams:
     """Write a weight (rows, columns) block by block of columns, in each chunk by chunk of rows.
 
     Args:
@@ -81,12 +83,12 @@ def elements(part: Matrix, offsets: Words, first_row: int, only_filled: bool) ->
         )
 
 
-def blocks(rows: int) -> Callable[[Matrix, Words, int, bool], Iterator[Words]]:
+def blocks(rows: int) -> Writer:
     """So many neighbouring rows share their columns."""
 
     def write(part: Matrix, offsets: Words, first_row: int, only_filled: bool) -> Iterator[Words]:
         part = np.pad(part, ((0, -len(part) % rows), (0, 0))).reshape(-1, rows, part.shape[1])
-        filled = part.any(axis=1)
+        filled: NDArray[np.bool_] = np.any(part, axis=1)
         lengths = filled.sum(axis=1)
         kept = [n for n in np.unique(lengths) if n or not only_filled]
         yield np.array([len(kept)], np.uint32)
