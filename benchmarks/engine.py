@@ -1,96 +1,109 @@
-"""How much faster are pruned image networks, compiled, than the same networks in ONNX Runtime?
+"""How much faster are pruned networks, compiled, than the same networks in other runtimes?
 
-python -m benchmarks.engine [--only resnet50-90 ...] [--threads N] [--write]
+python -m benchmarks.engine [--only resnet50-90 ...] [--threads 1 2] [--write]
+python -m benchmarks.engine --layers [--only resnet50-90 ...]
 
-Both run the same graph on the same images in turns; zeros are those of the smallest random weights of every
-convolution and linear layer.
+All run the same graph on the same input in turns; zeros are those of the smallest random weights of every
+convolution, linear and recurrent layer. `engine_peers` says which other runtimes are measured, and where.
 """
 
 import argparse
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
+import numpy as np
+import onnx_ir
+import onnxruntime
 import torch
 from benchmarks.common import RESULTS, table
-from benchmarks.engine_layers import Case, calls
-from benchmarks.engine_networks import mobilenet_v1, prune_, resnet50
-from torch import nn
+from benchmarks.engine_layers import layers
+from benchmarks.engine_peers import Call, peers
+from benchmarks.engine_rows import ROWS, Row
+from numpy.typing import NDArray
 
+import secateur
+from secateur.graph.trace import trace
 from secateur.measure import machine
-from secateur.measure.latency import time_calls
+from secateur.measure.latency import Timing, time_calls
 
-
-@dataclass(frozen=True)
-class Row:
-    """One row of the table.
-
-    Attributes:
-        network: makes it.
-        sparsity: of each pruned layer.
-        block: (outputs, inputs) that are pruned together.
-        batch: images.
-        least: times ONNX Runtime's speed that are expected.
-    """
-
-    network: Callable[[], nn.Module]
-    sparsity: float
-    batch: int
-    least: float
-    block: tuple[int, int] = (1, 1)
-
-
-ROWS = {
-    "resnet50-90": Row(resnet50, 0.9, 1, 4),
-    "resnet50-90-batch16": Row(resnet50, 0.9, 16, 4),
-    "resnet50-95": Row(resnet50, 0.95, 1, 6),
-    "resnet50-80": Row(resnet50, 0.8, 1, 1),
-    "resnet50-70": Row(resnet50, 0.7, 1, 1),
-    "resnet50-80-1x4": Row(resnet50, 0.8, 1, 1, (1, 4)),
-    "resnet50-80-4x1": Row(resnet50, 0.8, 1, 1, (4, 1)),
-    "resnet50-dense": Row(resnet50, 0, 1, 0.8),
-    "mobilenet-90": Row(mobilenet_v1, 0.9, 1, 3),
-    "mobilenet-90-batch16": Row(mobilenet_v1, 0.9, 16, 3),
-    "mobilenet-dense": Row(mobilenet_v1, 0, 1, 0.8),
-}
-HEADER = ["network", "ONNX Runtime, ms", "secateur, ms", "faster", "at least"]
+AGREE = 1e-4  # of the largest output
+RUNTIMES = ("ONNX Runtime", "OpenVINO", "DeepSparse", "secateur")
+HEADER = ["network", "threads", *(f"{name}, ms" for name in RUNTIMES), "than ONNX Runtime", "at least"]
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table, or those of the layers."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.engine", description=str(__doc__).split("\n")[0]
     )
     parser.add_argument("--only", nargs="+", choices=ROWS, default=list(ROWS), help="measure only these")
-    parser.add_argument("--threads", type=int, default=1, help="of both (default: %(default)s)")
+    parser.add_argument(
+        "--threads", nargs="+", type=int, default=[1, 2], help="of all runtimes (default: 1 2)"
+    )
     parser.add_argument("--write", action="store_true", help="keep the table in results/engine.md")
+    parser.add_argument("--layers", action="store_true", help="the time of each layer instead, on one thread")
     given = parser.parse_args()
     torch.set_num_threads(1)
+    if given.layers:
+        for name in given.only:
+            print(f"\n{name}\n\n{layers(*ROWS[name].made())}", flush=True)
+        return
     rows = []
     for name in given.only:
-        rows.append(measured(name, ROWS[name], given.threads))
-        print(" | ".join(rows[-1]), flush=True)
+        for threads in given.threads:
+            rows.append(measured(name, ROWS[name], threads))
+            print(" | ".join(rows[-1]), flush=True)
     text = table(HEADER, rows)
-    print(text)
+    print(f"\n{text}")
     if given.write:
-        where = machine.describe()
         note = (
-            f"{given.threads} thread(s), {where['processor']}, which other work shared; medians (p10 to p90)."
+            f"Medians, p10 to p90 in brackets; {machine.describe()['processor']}, which other work shared. "
+            "Empty where a runtime is not installed or does not run the network."
         )
-        (RESULTS / "engine.md").write_text(
-            f"# Compiled image networks\n\n{text}\n\n{note}\n", encoding="utf-8"
-        )
+        (RESULTS / "engine.md").write_text(f"# Compiled networks\n\n{text}\n\n{note}\n", encoding="utf-8")
 
 
 def measured(name: str, row: Row, threads: int) -> list[str]:
-    """One row of the table."""
-    torch.manual_seed(0)
-    case = Case(
-        name, prune_(row.network(), row.sparsity, row.block), torch.randn(row.batch, 3, 224, 224), row.least
-    )
-    times = time_calls(calls(case, threads), warmup=3, runs=50, budget_s=5)
-    other, own = times["ONNX Runtime"], times["secateur"]
-    shown = [f"{t.median:.2f} ({t.p10:.2f} to {t.p90:.2f})" for t in (other, own)]
-    return [name, *shown, f"{other.median / own.median:.2f}x", f"{row.least}x"]
+    """One line of the table."""
+    with calls(row, threads) as runtimes:
+        times = time_calls(runtimes, warmup=3, runs=100, budget_s=3)
+    faster = times["ONNX Runtime"].median / times["secateur"].median
+    shown = [_shown(times[runtime]) if runtime in times else "" for runtime in RUNTIMES]
+    return [name, str(threads), *shown, f"{faster:.2f}x", f"{row.least}x"]
+
+
+def _shown(time: Timing) -> str:
+    return f"{time.median:.3g} ({time.p10:.3g} to {time.p90:.3g})"
+
+
+@contextmanager
+def calls(row: Row, threads: int) -> Iterator[dict[str, Call]]:
+    """Runtime -> one call of it, of those that are there, after secateur and ONNX Runtime agreed."""
+    model, example = row.made()
+    graph, x = trace(model, (example,), any_batch=False), example.numpy()
+    with TemporaryDirectory() as folder:
+        onnx = Path(folder, "network.onnx")
+        onnx_ir.save(graph, onnx)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        session = onnxruntime.InferenceSession(onnx, options)
+        name, compiled = session.get_inputs()[0].name, secateur.compile(graph, threads=threads)
+        _agree(compiled(x), session.run(None, {name: x})[0])
+        own: dict[str, Call] = {
+            "ONNX Runtime": lambda: session.run(None, {name: x}),
+            "secateur": lambda: compiled(x),
+        }
+        with peers(model, onnx, [x], threads) as others:
+            yield own | others
+
+
+def _agree(got: object, wanted: NDArray[Any]) -> None:
+    first = np.asarray(got[0] if isinstance(got, tuple) else got)
+    apart = float(np.abs(first - wanted).max() / np.abs(wanted).max())
+    assert apart <= AGREE, f"secateur and ONNX Runtime are {apart:.1e} of the largest output apart"
 
 
 if __name__ == "__main__":

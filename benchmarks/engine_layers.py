@@ -1,69 +1,112 @@
-"""How much faster are networks of a few large layers, compiled, than the same in ONNX Runtime?"""
+"""Where does a compiled network spend its time, layer by layer?"""
 
-import argparse
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import ctypes
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import onnx_ir
-import onnxruntime
-import torch
 from benchmarks.common import table
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-import secateur
+from secateur.compiler import Sources, sources_of
+from secateur.compiler.build import build
+from secateur.compiler.memory import ALIGNMENT
+from secateur.compiler.targets import target_of
 from secateur.graph.trace import trace
-from secateur.measure.latency import time_calls
 
-AGREE = 1e-4  # of the largest output
-
-
-@dataclass(frozen=True)
-class Case:
-    """A pruned network, and how many times faster it is expected to be."""
-
-    name: str
-    model: nn.Module
-    inputs: Tensor
-    least: float
+RUNS = 30
+HEADER = ["layer", "output", "form", "ms", "useful GFLOP/s", "of the peak"]
 
 
-def prune_(model: nn.Module, sparsity: float, block: int = 1) -> nn.Module:
-    """Zeros for the smallest weights of each matrix, in blocks of so many outputs; nothing is trained."""
-    with torch.no_grad():
-        for weight in (parameter for parameter in model.parameters() if parameter.dim() == 2):
-            rows = weight.view(len(weight) // block, block, -1)
-            sizes = rows.square().sum(1, keepdim=True)
-            count = round(sparsity * sizes.numel())
-            if count:
-                rows *= sizes > sizes.flatten().kthvalue(count).values
-    return model.eval()
-
-
-def calls(case: Case, threads: int) -> dict[str, Callable[[], object]]:
-    """One call of each runtime, after they agreed."""
-    graph = trace(case.model, (case.inputs,), any_batch=False)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(onnx_ir.to_proto(graph).SerializeToString(), options)
-    name, x = session.get_inputs()[0].name, case.inputs.numpy()
-    compiled = secateur.compile(graph, threads=threads)
-    answer = compiled(x)
-    got, wanted = (answer[0] if isinstance(answer, tuple) else answer), session.run(None, {name: x})[0]
-    apart = float(np.abs(got - wanted).max() / np.abs(wanted).max())
-    assert apart <= AGREE, f"{case.name}: {apart:.1e} of the largest output apart from ONNX Runtime"
-    return {"ONNX Runtime": lambda: session.run(None, {name: x}), "secateur": lambda: compiled(x)}
-
-
-def main(question: str, cases: Callable[[], Iterable[Case]]) -> None:
-    """The command line of a benchmark of such networks; prints a table."""
-    parser = argparse.ArgumentParser(description=question)
-    parser.add_argument("--threads", type=int, default=1, help="of both (default: %(default)s)")
-    threads = parser.parse_args().threads
-    torch.set_num_threads(1)
+def layers(model: nn.Module, example: Tensor) -> str:
+    """A table: each step's median within runs of the whole network on one thread."""
+    graph = trace(model, (example,), any_batch=False)
+    sources = sources_of(graph, target_of("native"), {})  # changes the graph, whose nodes are then the steps
+    milliseconds, peak = _timed(sources, example.numpy())
+    nodes = {node.name: node for node in graph.graph}
+    work = {name: _useful(node) for name, node in nodes.items()}
     rows = []
-    for case in cases():
-        times = time_calls(calls(case, threads), runs=100, budget_s=4)
-        other, own = times["ONNX Runtime"].median, times["secateur"].median
-        rows.append([case.name, f"{other:.3f}", f"{own:.3f}", f"{other / own:.1f}x", f"{case.least}x"])
-    print(table(["network", "ONNX Runtime, ms", "secateur, ms", "faster", "at least"], rows))
+    for step, ms in zip(sources.steps, milliseconds, strict=True):
+        speed = work.get(step.node, 0) / ms / 1e6
+        shown = [f"{speed:.0f}", f"{speed / peak:.0%}"] if speed else ["", ""]
+        shape = "x".join(map(str, nodes[step.node].outputs[0].shape or ()))
+        rows.append([step.node, shape, step.form, f"{ms:.3f}", *shown])
+    speed = sum(work.values()) / sum(milliseconds) / 1e6
+    rows.append(["all", "", "", f"{sum(milliseconds):.3f}", f"{speed:.0f}", f"{speed / peak:.0%}"])
+    return f"{table(HEADER, rows)}\n\nMeasured peak of one core: {peak:.0f} GFLOP/s."
+
+
+def _useful(node: onnx_ir.Node) -> int:
+    """Floating-point operations with the weights that are not zero, of a convolution or a product."""
+    weight = node.inputs[1].const_value if len(node.inputs) > 1 and node.inputs[1] else None
+    if node.op_type not in ("Conv", "Gemm", "MatMul") or weight is None:
+        return 0
+    shape = [size for size in node.outputs[0].shape or () if isinstance(size, int)]
+    pixels = int(np.prod(shape)) // shape[1 if node.op_type == "Conv" else -1]
+    return 2 * int(np.count_nonzero(weight.numpy())) * pixels
+
+
+def _timed(sources: Sources, x: NDArray[Any]) -> tuple[list[float], float]:
+    """Milliseconds of each step, and the peak in GFLOP/s."""
+    steps = ", ".join(step.function for step in sources.steps)
+    text = sources.files["model.c"] + _TIMING.replace("STEPS", steps).encode()
+    timed = replace(sources, files={**sources.files, "model.c": text})
+    library = ctypes.CDLL(str(build(timed, target_of("native"))))
+    room = np.zeros(sources.sizes.arena + ALIGNMENT, np.uint8)
+    arena = room[-room.ctypes.data % ALIGNMENT :]
+    outputs = [np.empty(tensor.shape, tensor.dtype) for tensor in sources.outputs]
+    ins, outs = _pointers([x]), _pointers(outputs)
+    found = np.zeros((RUNS, len(sources.steps)))
+    for times in found:
+        library.time_steps(ins, outs, ctypes.c_void_p(arena.ctypes.data), ctypes.c_void_p(times.ctypes.data))
+    library.peak.restype = ctypes.c_double
+    peak = max(library.peak() for _ in range(20))
+    return list(np.median(found[RUNS // 4 :], axis=0)), peak
+
+
+def _pointers(arrays: list[NDArray[Any]]) -> Any:
+    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
+
+
+_TIMING = """
+#include <time.h>
+
+static double now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1e3 + t.tv_nsec * 1e-6;
+}
+
+__attribute__((visibility("default"))) void time_steps(const void *const inputs[], void *const outputs[],
+                                                       void *arena, double *ms) {
+    void (*const all[])(part_t, const run_t *) = {STEPS};
+    const run_t r = {inputs, outputs, (char *)arena};
+    const float_mode_t before = flush_subnormals();
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        const double start = now_ms();
+        all[i]((part_t){0, 1}, &r);
+        ms[i] = now_ms() - start;
+    }
+    set_float_mode(before);
+}
+
+/* GFLOP/s of sums that each wait for themselves only, in as many registers as hide it. */
+__attribute__((visibility("default"))) double peak(void) {
+    enum { SUMS = 12, TURNS = 200000 };
+    volatile float one = 0.999f;
+    const vec by = splat(one), more = splat(1 - one);
+    vec sum[SUMS];
+    for (int v = 0; v < SUMS; v++) sum[v] = splat(one * (float)v);
+    const double start = now_ms();
+    for (int i = 0; i < TURNS; i++)
+        _Pragma("GCC unroll 12") for (int v = 0; v < SUMS; v++) sum[v] = sum[v] * by + more;
+    const double ms = now_ms() - start;
+    for (int v = 1; v < SUMS; v++) sum[0] += sum[v];
+    float kept[LANES];
+    store(kept, sum[0]);
+    one = kept[0];
+    return 2e-6 * SUMS * TURNS * LANES / ms;
+}
+"""

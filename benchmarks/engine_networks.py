@@ -1,4 +1,4 @@
-"""Which image networks does `benchmarks.engine` compile? Shapes as published, weights random."""
+"""Which networks does `benchmarks.engine` compile? Shapes as published, weights random."""
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +50,17 @@ def mobilenet_v1() -> nn.Module:
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, 1000))
 
 
+def mlp() -> nn.Module:
+    """Four blocks, the shape of a transformer's without their attention."""
+    blocks = [(nn.Linear(768, 3072), nn.ReLU(), nn.Linear(3072, 768)) for _ in range(4)]
+    return nn.Sequential(*(layer for block in blocks for layer in block))
+
+
+def gru() -> nn.Module:
+    """One layer of 256 units."""
+    return nn.GRU(256, 256)
+
+
 def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> list[nn.Module]:
     conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
     return [conv, nn.BatchNorm2d(outputs), nn.ReLU()]
@@ -58,11 +69,11 @@ def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int =
 def prune_(net: nn.Module, sparsity: float, block: tuple[int, int] = (1, 1)) -> nn.Module:
     """Zeros for the smallest weights of each layer, or of its blocks of (outputs, inputs).
 
-    Depthwise convolutions stay dense.
+    Depthwise convolutions and biases stay dense; where blocks do not divide a layer, single weights go.
     """
-    for layer in net.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear) and layer.weight.shape[1] > 1:
-            weight = layer.weight.data
+    for parameter in net.parameters():
+        if parameter.dim() > 1 and parameter.shape[1] > 1:
+            weight = parameter.data
             rows = weight.movedim(1, -1).reshape(len(weight), -1)
             fits = rows.shape[0] % block[0] == 0 == rows.shape[1] % block[1]
             high, wide = block if fits else (1, 1)
@@ -72,5 +83,5 @@ def prune_(net: nn.Module, sparsity: float, block: tuple[int, int] = (1, 1)) -> 
                 kept = sizes > sizes.flatten().kthvalue(count).values
                 kept = kept.repeat_interleave(high, 0).repeat_interleave(wide, 1)
                 kept = kept.reshape(len(weight), *weight.shape[2:], weight.shape[1]).movedim(-1, 1)
-                layer.weight.data = weight * kept
+                parameter.data = weight * kept
     return net.eval()
