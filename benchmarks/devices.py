@@ -1,9 +1,9 @@
 """How much do zeros save on a microcontroller? `python -m benchmarks.devices`.
 
-Each network is compiled twice by the same compiler: with all of its weights, and with the largest tenth of each
-layer's. Both are built into `examples/firmware`, which QEMU runs with `-icount shift=0`: there SysTick counts
-at 25 MHz and an instruction takes 1 ns, so that a tick is 40 instructions. They are instructions, not cycles, and
-repeat exactly. `make devices` installs what this needs. SECATEUR_DATA names the folder that holds
+Each network is compiled twice by the same compiler: with all of its weights, and with the largest tenth of
+each layer's. Both are built into `examples/firmware`, which QEMU runs with `-icount shift=0`: there SysTick
+counts at 25 MHz and an instruction takes 1 ns, so that a tick is 40 instructions. They are instructions, not
+cycles, and repeat exactly. `make devices` installs what this needs. SECATEUR_DATA names the folder that holds
 `models/ic_resnet8.pt`; without it, a folder `shared` beside the repository is tried.
 """
 

@@ -54,14 +54,14 @@ INLINE void slice_sums(const float *x, const float *w, const uint16_t *at, ptrdi
     vec a[4][SLICE_VECS];
     for (int i = 0; i < 4; i++)
         for (int v = 0; v < SLICE_VECS; v++) a[i][v] = splat(0);
-    ptrdiff_t j = 0;
-    for (; j + 4 <= n; j += 4)
+    const ptrdiff_t whole = n - n % 4;
+    for (ptrdiff_t j = 0; j < whole; j += 4)
 #pragma GCC unroll 4
         for (int i = 0; i < 4; i++)
 #pragma GCC unroll 16
             for (int v = 0; v < SLICE_VECS; v++)
                 a[i][v] += load(w + (j + i) * SLICE + v * LANES) * x[at ? at[j + i] : j + i];
-    for (; j < n; j++)
+    for (ptrdiff_t j = whole; j < n; j++)
         for (int v = 0; v < SLICE_VECS; v++) a[0][v] += load(w + j * SLICE + v * LANES) * x[at ? at[j] : j];
     for (int v = 0; v < SLICE_VECS; v++) store(sums + v * LANES, (a[0][v] + a[1][v]) + (a[2][v] + a[3][v]));
 }

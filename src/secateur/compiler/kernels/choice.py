@@ -1,7 +1,6 @@
 """Which way to compute a layer is the fastest on this target?"""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
