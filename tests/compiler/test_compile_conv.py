@@ -103,6 +103,8 @@ LAYERS = {
     "depthwise, stride 2": Layer(6, 6, (13, 15), 3, 2, 1, groups=6, batch=2),
     "depthwise, two of each": Layer(5, 10, (9, 40), 5, pad=2, groups=5, inner=False),
     "depthwise with shortcut": Layer(5, 5, (9, 9), 3, pad=1, groups=5, shortcut=True),
+    "depthwise, 5x5, stride 2": Layer(3, 3, (33, 40), 5, 2, 2, groups=3),
+    "depthwise, wide with shortcut": Layer(3, 3, (16, 37), 3, pad=1, groups=3, shortcut=True),
     "depthwise, one pixel": Layer(3, 3, (1, 1), 3, pad=1, groups=3),
     "no weights at all": Layer(9, 9, (6, 6), 3, pad=1, density=0),
     "blocks": Layer(32, 32, (10, 10), density=0.2, block=(4, 1)),

@@ -1,5 +1,5 @@
-/* Convolution of each channel by itself. A plane is copied between its padding, so that nothing has an edge; outputs
-   are then summed along whole rows of the padded plane, and the columns of the padding are left out. */
+/* Convolution of each channel by itself. A few planes at a time are copied between their padding, so that nothing has
+   an edge, and what was just stored has arrived when it is loaded. */
 #ifndef SECATEUR_CONV_DEPTHWISE_H
 #define SECATEUR_CONV_DEPTHWISE_H
 #include "panel.h"
@@ -9,69 +9,119 @@ typedef struct {
     panel_t panel; /* of one tile that is the whole plane */
     int batch, channels, outputs;
     int x_plane, added_plane, y_plane;
-    int lines, length, step; /* stretches of sums, and from one to the next in the padded plane */
+    int together, room; /* planes that are padded at once, and floats for each */
+    int step;           /* from one row of outputs to the next in the padded plane */
     int taps;
     const int *at; /* of each weight of the kernel, in the padded plane */
     activation_t kind;
     float low, high;
 } depthwise_t;
 
-/* Vectors of outputs, all weights of the kernel. */
-INLINE void depthwise_sums(const int vectors, const int taps, const depthwise_t *l, const float *x, const float *w,
-                           float b, float *y) {
-    vec sum[4];
-    UNROLLED for (int v = 0; v < vectors; v++) sum[v] = splat(b);
-    UNROLLED for (int k = 0; k < taps; k++) {
-        const vec one = splat(w[k]);
-        UNROLLED for (int v = 0; v < vectors; v++) sum[v] += one * load(x + l->at[k] + v * LANES);
-    }
-    if (!l->added_plane && l->kind != none) {
-        UNROLLED for (int v = 0; v < vectors; v++) sum[v] = bounded(l->kind, sum[v], l->low, l->high);
-    }
-    UNROLLED for (int v = 0; v < vectors; v++) store(y + v * LANES, sum[v]);
-}
+#define DEPTHWISE_ROWS (MOST_SUMS >= 28 ? 7 : 4) /* that are summed at once */
 
-INLINE void depthwise_plane(const depthwise_t *l, const int taps, const float *x, const float *w, float b, float *y) {
-    for (int line = 0; line < l->lines; line++, x += l->step, y += l->length) {
-        int i = 0;
-        for (; i + 2 * LANES < l->length; i += 4 * LANES) depthwise_sums(4, taps, l, x + i, w, b, y + i);
-        for (; i < l->length; i += LANES) depthwise_sums(1, taps, l, x + i, w, b, y + i);
-    }
-}
-
-/* Rows of sums to the output, without the columns between. */
-KERNEL void depthwise_end(const depthwise_t *l, const float *sums, const float *added, float *y) {
-    const int columns = l->panel.window.out_columns;
-    for (int r = 0; r < l->panel.window.out_rows; r++, sums += l->panel.padded_columns, y += columns) {
-        if (added) {
-            for (int c = 0; c < columns; c++) y[c] = activated(l->kind, sums[c] + added[c], l->low, l->high);
-            added += columns;
-        } else {
-            copy_row(sums, y, columns, (ptrdiff_t)(l->panel.window.out_rows - r) * columns);
+/* Sums over a square kernel: each vector of pixels is loaded once for all rows of outputs that see it. */
+INLINE void square_sums(const int rows, const int kernel, const int stride, const depthwise_t *l, const float *x,
+                        const float *w, vec *sum) {
+    const ptrdiff_t wide = l->panel.padded_columns;
+    UNROLLED for (int i = 0; i < (rows - 1) * stride + kernel; i++)
+        UNROLLED for (int c = 0; c < kernel; c++) {
+            const vec at = load(x + (i * stride + c % stride) * wide + c / stride);
+            UNROLLED for (int r = 0; r < rows; r++)
+                if (i >= r * stride && i < r * stride + kernel) sum[r] += splat(w[(i - r * stride) * kernel + c]) * at;
         }
+}
+
+/* Over any other kernel. */
+INLINE void any_sums(const int rows, const depthwise_t *l, const float *x, const float *w, vec *sum) {
+    for (int k = 0; k < l->taps; k++) {
+        const vec one = splat(w[k]);
+        UNROLLED for (int r = 0; r < rows; r++) sum[r] += one * load(x + (ptrdiff_t)r * l->step + l->at[k]);
     }
 }
 
-/* s: the sums, then the padded plane. */
+/* One vector of outputs. Beyond a row it writes over the start of the next one, which comes later; `left` floats are
+   left in the plane. */
+INLINE void depthwise_end(const depthwise_t *l, vec sum, const float *added, float *y, ptrdiff_t left) {
+    float some[LANES] = {0};
+    const size_t bytes = sizeof *y * (size_t)(left < LANES ? left : LANES);
+    if (added && left < LANES)
+        memcpy(some, added, bytes), sum += load(some);
+    else if (added)
+        sum += load(added);
+    if (l->kind != none) sum = bounded(l->kind, sum, l->low, l->high);
+    if (left < LANES)
+        store(some, sum), memcpy(y, some, bytes);
+    else
+        store(y, sum);
+}
+
+/* Rows of outputs from `row` on; the last vector of a row that is longer than one ends where the row does. */
+INLINE void depthwise_rows(const int rows, const int kernel, const int stride, const depthwise_t *l, const float *x,
+                           const float *w, float b, const float *added, float *y, int row) {
+    const int columns = l->panel.window.out_columns, last = max_i(0, columns - LANES);
+    const ptrdiff_t plane = (ptrdiff_t)columns * l->panel.window.out_rows;
+    const ptrdiff_t most = added ? plane : l->y_plane;
+    x += (ptrdiff_t)row * l->step;
+    for (int c = 0;; c = min_i(c + LANES, last)) {
+        vec sum[DEPTHWISE_ROWS];
+        ptrdiff_t place = (ptrdiff_t)row * columns + c;
+        UNROLLED for (int r = 0; r < rows; r++) sum[r] = splat(b);
+        if (kernel)
+            square_sums(rows, kernel, stride, l, x + c, w, sum);
+        else
+            any_sums(rows, l, x + c, w, sum);
+        UNROLLED for (int r = 0; r < rows; r++, place += columns)
+            depthwise_end(l, sum[r], added ? added + place : NULL, y + place, most - place);
+        if (c == last) break;
+    }
+}
+
+INLINE void depthwise_plane(const int kernel, const int stride, const depthwise_t *l, const float *x, const float *w,
+                            float b, const float *added, float *y) {
+    const int rows = l->panel.window.out_rows;
+    int r = 0;
+    for (; r + DEPTHWISE_ROWS <= rows; r += DEPTHWISE_ROWS)
+        depthwise_rows(DEPTHWISE_ROWS, kernel, stride, l, x, w, b, added, y, r);
+    for (; r < rows; r++) depthwise_rows(1, kernel, stride, l, x, w, b, added, y, r);
+}
+
+/* The kernels that are common are known to the C compiler. */
+KERNEL void depthwise_output(const depthwise_t *l, const float *x, const float *w, float b, const float *added,
+                             float *y) {
+    const window_t *g = &l->panel.window;
+    const int even = g->kernel_rows == g->kernel_columns && g->stride_rows == g->stride_columns &&
+                     g->dilation_rows == 1 && g->dilation_columns == 1;
+    const int kind = even && g->stride_rows <= 2 ? 2 * g->kernel_rows + g->stride_rows : 0;
+    if (kind == 7)
+        depthwise_plane(3, 1, l, x, w, b, added, y);
+    else if (kind == 8)
+        depthwise_plane(3, 2, l, x, w, b, added, y);
+    else if (kind == 11)
+        depthwise_plane(5, 1, l, x, w, b, added, y);
+    else if (kind == 12)
+        depthwise_plane(5, 2, l, x, w, b, added, y);
+    else
+        depthwise_plane(0, 0, l, x, w, b, added, y);
+}
+
+/* s: the padded planes. y may be where x is: its planes are written after they were copied. */
 KERNEL void conv_depthwise(part_t p, const depthwise_t *l, const float *x, const float *w, const float *b,
                            const float *added, float *y, char *s) {
     const int each = l->outputs / l->channels;
     const float *end = x + (ptrdiff_t)l->batch * l->channels * l->x_plane;
-    float *sums = (float *)s, *padded = sums + (ptrdiff_t)l->lines * l->length + 4 * LANES;
+    const window_t *g = &l->panel.window;
+    /* pixels lie where vectors start */
+    float *padded = (float *)(void *)s + (g->stride_columns == 1 ? (LANES - g->left % LANES) % LANES : 0);
     SHARE((ptrdiff_t)l->batch * l->channels, lo, hi);
-    clear_padding(&l->panel, padded);
-    for (ptrdiff_t plane = lo; plane < hi; plane++) {
-        pad_channel(&l->panel, x + plane * l->x_plane, end, 0, 0, padded);
-        for (int i = 0; i < each; i++) {
-            const ptrdiff_t out = plane * each + i, o = plane % l->channels * each + i;
-            const float *weights = w + o * l->taps;
-            if (l->taps == 9)
-                depthwise_plane(l, 9, padded, weights, b[o], sums);
-            else if (l->taps == 25)
-                depthwise_plane(l, 25, padded, weights, b[o], sums);
-            else
-                depthwise_plane(l, l->taps, padded, weights, b[o], sums);
-            depthwise_end(l, sums, added ? added + out * l->added_plane : NULL, y + out * l->y_plane);
+    for (int i = 0; i < l->together; i++) clear_padding(&l->panel, padded + (ptrdiff_t)i * l->room);
+    for (ptrdiff_t first = lo; first < hi; first += l->together) {
+        const ptrdiff_t many = hi - first < l->together ? hi - first : l->together;
+        for (ptrdiff_t i = 0; i < many; i++)
+            pad_channel(&l->panel, x + (first + i) * l->x_plane, end, 0, 0, padded + i * l->room);
+        for (ptrdiff_t i = 0; i < many * each; i++) {
+            const ptrdiff_t out = first * each + i, o = out % l->outputs;
+            depthwise_output(l, padded + i / each * l->room, w + o * l->taps, b[o],
+                             added ? added + out * l->added_plane : NULL, y + out * l->y_plane);
         }
     }
 }

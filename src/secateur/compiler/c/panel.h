@@ -57,24 +57,21 @@ INLINE void by_phase(const float *x, float *y, int stride, int n) {
         for (int c = 0; c < stride * n; c++) y[c % stride * n + c / stride] = x[c];
 }
 
-/* A row that fits between its padding, which is zero before and stays so: what is beyond the row becomes zero. */
-INLINE void inner_row(const float *row, int columns, float *y, const float *end) {
+/* Rows that fit between their padding, which is zero before and stays so: what is beyond a row becomes zero. `step`
+   and `wide`: from one row to the next in x and in y. */
+INLINE void inner_rows(const float *x, int rows, int columns, ptrdiff_t step, float *y, ptrdiff_t wide,
+                       const float *end) {
 #if LANES > 1
     static const int32_t lanes[2 * LANES] = {[0 ... LANES - 1] = -1};
     const int whole = columns / LANES * LANES, rest = columns - whole;
-    if (row + columns + LANES > end) {
-        memcpy(y, row, (size_t)columns * sizeof *y);
-        return;
+    const ivec kept = (ivec)load((const float *)(const void *)(lanes + LANES - rest));
+    for (; rows > 0 && x + columns + LANES <= end; rows--, x += step, y += wide) {
+        for (int c = 0; c < whole; c += LANES) store(y + c, load(x + c));
+        if (rest) store(y + whole, (vec)((ivec)load(x + whole) & kept));
     }
-    for (int i = 0; i < whole; i += LANES) store(y + i, load(row + i));
-    if (rest) {
-        const ivec kept = (ivec)load((const float *)(const void *)(lanes + LANES - rest));
-        store(y + whole, (vec)((ivec)load(row + whole) & kept));
-    }
-#else
-    (void)end;
-    memcpy(y, row, (size_t)columns * sizeof *y);
 #endif
+    (void)end;
+    for (; rows > 0; rows--, x += step, y += wide) memcpy(y, x, (size_t)columns * sizeof *y);
 }
 
 /* Before the first `pad_channel` into this memory. */
@@ -92,15 +89,16 @@ KERNEL void pad_channel(const panel_t *l, const float *plane, const float *end, 
     const int every = g->kernel_rows == 1 ? g->stride_rows : 1; /* rows between are not read */
     float *rows = stride == 1 ? padded : padded + (ptrdiff_t)l->padded_rows * wide + 2 * LANES;
     const int inner = left <= 0 && g->columns - left <= wide;
-    for (int i = 0; i < l->padded_rows; i += every) {
-        const int row = top + i;
-        if (row < 0 || row >= g->rows)
+    const int first = (max_i(0, -top) + every - 1) / every * every; /* row that is in the image */
+    const int last = min_i(l->padded_rows, g->rows - top);          /* and behind them */
+    for (int i = 0; i < l->padded_rows; i += every)
+        if (i < first || i >= last)
             zeros(rows + (ptrdiff_t)i * wide, wide);
-        else if (inner)
-            inner_row(plane + (ptrdiff_t)row * g->columns, g->columns, rows + (ptrdiff_t)i * wide - left, end);
-        else
-            padded_row(plane + (ptrdiff_t)row * g->columns, g->columns, left, rows + (ptrdiff_t)i * wide, wide, end);
-    }
+        else if (!inner)
+            padded_row(plane + (ptrdiff_t)(top + i) * g->columns, g->columns, left, rows + (ptrdiff_t)i * wide, wide, end);
+    if (inner)
+        inner_rows(plane + (ptrdiff_t)(top + first) * g->columns, (last - first + every - 1) / every, g->columns,
+                   (ptrdiff_t)every * g->columns, rows + (ptrdiff_t)first * wide - left, (ptrdiff_t)every * wide, end);
     if (stride > 1) /* after all rows: what was just stored is slow to load */
         for (int i = 0; i < l->padded_rows; i += every)
             by_phase(rows + (ptrdiff_t)i * wide, padded + (ptrdiff_t)i * wide, stride, l->padded_columns);

@@ -8,22 +8,25 @@ from secateur.compiler.kernels.activations import activation
 from secateur.compiler.kernels.panel import FLOAT, Panel
 from secateur.compiler.kernels.window import Window
 
+TOGETHER = 16 * 1024  # bytes of planes that are padded at once
+
 
 def depthwise(code: Code, w: Window, weight: NDArray[np.float32]) -> None:
     """Plane by plane: `c/conv_depthwise.h`."""
     op = code.op
     x, y, added = op.input(0), op.output, op.optional(3)
     outputs, channels = len(weight), x.shape[1]
-    panel = Panel(w, *w.out, code.target.pitch)
-    rows, columns = panel.padded
-    lines, length = (1, w.out[0] * columns) if w.stride == (1, 1) else (w.out[0], columns)
+    rows, columns = Panel(w, *w.out, code.target.pitch).padded
+    columns = -(-columns // code.target.pitch) * code.target.pitch  # rows start where vectors do
+    room = 2 * rows * columns * w.stride[1] + 6 * 16
+    together = max(1, TOGETHER // (FLOAT * room))
     at = _positions(w, columns)
     bias = op.constant(2).astype(np.float32) if op.optional(2) is not None else np.zeros(outputs, np.float32)
     code.line(f"static const int at[] = {{{', '.join(map(str, at))}}};")
     geometry = (w.arguments.removeprefix("(window_t)"), *w.out, rows, columns, 0, 0, "NULL")
     numbers = (
         *(x.shape[0], channels, outputs, x.plane, added.plane if added else 0, y.plane),
-        *(lines, length, w.stride[0] * w.stride[1] * columns, len(at), "at", *activation(op)),
+        *(together, room, w.stride[0] * w.stride[1] * columns, len(at), "at", *activation(op)),
     )
     text = ", ".join(map(str, (f"{{{', '.join(map(str, geometry))}}}", *numbers)))
     code.line(f"static const depthwise_t layer = {{{text}}};")
@@ -32,8 +35,9 @@ def depthwise(code: Code, w: Window, weight: NDArray[np.float32]) -> None:
         *("conv_depthwise", "&layer", "x0", weights, b, "x3" if added else "NULL", "y0", "s"),
         header="conv_depthwise",
     )
-    code.scratch = FLOAT * (lines * length + 4 * 16 + panel.scratch + 8 * 16)
+    code.scratch = FLOAT * (together * room + 16)
     code.form = "depthwise"
+    code.reuses = (0, 0) if outputs == channels and x.plane == y.plane else None  # planes are copied first
 
 
 def _positions(w: Window, columns: int) -> list[int]:

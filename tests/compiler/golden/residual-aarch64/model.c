@@ -22,7 +22,7 @@ extern const unsigned char model_weights[];
 /* Conv, Conv_0 */
 static void step_0(part_t p, const run_t *r) {
     const float *x0 = r->inputs[0];
-    float *y0 = (void *)(r->arena + 9728);
+    float *y0 = (void *)(r->arena + 15040);
     const uint32_t *w0 = WEIGHTS(uint32_t, 0);
     const float *w1 = WEIGHTS(float, 64);
     const uint32_t *w2 = WEIGHTS(uint32_t, 128);
@@ -35,26 +35,26 @@ static void step_0(part_t p, const run_t *r) {
 
 /* Conv, Conv_2 */
 static void step_1(part_t p, const run_t *r) {
-    const float *x0 = (void *)(r->arena + 9728);
-    float *y0 = (void *)(r->arena + 0);
+    const float *x0 = (void *)(r->arena + 15040);
+    float *y0 = (void *)(r->arena + 17344);
     const float *w0 = WEIGHTS(float, 640);
     const float *w1 = WEIGHTS(float, 1024);
-    char *s = r->arena + 2304 + (size_t)p.index * 2176;
-    static const int at[] = {0, 1, 2, 9, 10, 11, 18, 19, 20};
-    static const depthwise_t layer = {{{8, 7, 8, 7, 3, 3, 1, 1, 1, 1, 1, 1}, 8, 7, 10, 9, 0, 0, NULL}, 1, 9, 9, 64, 0, 64, 1, 72, 9, 9, at, relu, 0.0f, 0.0f};
+    char *s = r->arena + 0 + (size_t)p.index * 15040;
+    static const int at[] = {0, 1, 2, 16, 17, 18, 32, 33, 34};
+    static const depthwise_t layer = {{{8, 7, 8, 7, 3, 3, 1, 1, 1, 1, 1, 1}, 8, 7, 10, 16, 0, 0, NULL}, 1, 9, 9, 64, 0, 64, 9, 416, 16, 9, at, relu, 0.0f, 0.0f};
     conv_depthwise(p, &layer, x0, w0, w1, NULL, y0, s);
     (void)p, (void)r;
 }
 
 /* Conv, Conv_4 */
 static void step_2(part_t p, const run_t *r) {
-    const float *x0 = (void *)(r->arena + 0);
-    const float *x3 = (void *)(r->arena + 9728);
-    float *y0 = (void *)(r->arena + 2304);
+    const float *x0 = (void *)(r->arena + 17344);
+    const float *x3 = (void *)(r->arena + 15040);
+    float *y0 = (void *)(r->arena + 0);
     const uint32_t *w0 = WEIGHTS(uint32_t, 0);
     const float *w1 = WEIGHTS(float, 1088);
     const uint32_t *w2 = WEIGHTS(uint32_t, 1152);
-    char *s = r->arena + 4608 + (size_t)p.index * 256;
+    char *s = r->arena + 2304 + (size_t)p.index * 256;
     static const copy_t copies[] = {{0, 0, 0}};
     static const conv_t layer = {{{1, 56, 1, 56, 1, 1, 1, 1, 1, 1, 0, 0}, 1, 64, 1, 64, 64, 1, copies}, 1, 9, 9, 64, 64, 64, 1, 1, 64, 0, 16, 0, 0, 9, 1, 9, 1, 0, relu, 0.0f, 0.0f};
     conv_tiles(p, &layer, x0, w1, (const weights_t *)w0, w2, x3, y0, s, elements_64, elements_64);
@@ -63,8 +63,8 @@ static void step_2(part_t p, const run_t *r) {
 
 /* ReduceMean, ReduceMean_7 */
 static void step_3(part_t p, const run_t *r) {
-    const float *x0 = (void *)(r->arena + 2304);
-    float *y0 = (void *)(r->arena + 64);
+    const float *x0 = (void *)(r->arena + 0);
+    float *y0 = (void *)(r->arena + 2304);
     SHARE(9, lo, hi);
     for (ptrdiff_t i0 = lo; i0 < hi; i0++)
         y0[i0] = row_sum(x0 + i0 * 64, 56, 0) / 56;
@@ -73,7 +73,7 @@ static void step_3(part_t p, const run_t *r) {
 
 /* Gemm, Gemm_8 */
 static void step_4(part_t p, const run_t *r) {
-    const float *x0 = (void *)(r->arena + 64);
+    const float *x0 = (void *)(r->arena + 2304);
     const float *x2 = WEIGHTS(float, 1984);
     float *y0 = r->outputs[0];
     const float *w0 = WEIGHTS(float, 1408);
