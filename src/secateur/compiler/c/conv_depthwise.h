@@ -55,34 +55,37 @@ INLINE void depthwise_end(const depthwise_t *l, vec sum, const float *added, flo
         store(y, sum);
 }
 
-/* Rows of outputs from `row` on; the last vector of a row that is longer than one ends where the row does. */
+/* Rows of outputs; the last vector of a row that is longer than one ends where the row does. `left` floats are left
+   in the plane. */
 INLINE void depthwise_rows(const int rows, const int kernel, const int stride, const depthwise_t *l, const float *x,
-                           const float *w, float b, const float *added, float *y, int row) {
+                           const float *w, float b, const float *added, float *y, ptrdiff_t left) {
     const int columns = l->panel.window.out_columns, last = max_i(0, columns - LANES);
-    const ptrdiff_t plane = (ptrdiff_t)columns * l->panel.window.out_rows;
-    const ptrdiff_t most = added ? plane : l->y_plane;
-    x += (ptrdiff_t)row * l->step;
-    for (int c = 0;; c = min_i(c + LANES, last)) {
+    for (int v = 0; v < (columns + LANES - 1) / LANES; v++) {
         vec sum[DEPTHWISE_ROWS];
-        ptrdiff_t place = (ptrdiff_t)row * columns + c;
+        ptrdiff_t place = min_i(v * LANES, last);
         UNROLLED for (int r = 0; r < rows; r++) sum[r] = splat(b);
         if (kernel)
-            square_sums(rows, kernel, stride, l, x + c, w, sum);
+            square_sums(rows, kernel, stride, l, x + place, w, sum);
         else
-            any_sums(rows, l, x + c, w, sum);
+            any_sums(rows, l, x + place, w, sum);
         UNROLLED for (int r = 0; r < rows; r++, place += columns)
-            depthwise_end(l, sum[r], added ? added + place : NULL, y + place, most - place);
-        if (c == last) break;
+            depthwise_end(l, sum[r], added ? added + place : NULL, y + place, left - place);
     }
 }
 
 INLINE void depthwise_plane(const int kernel, const int stride, const depthwise_t *l, const float *x, const float *w,
                             float b, const float *added, float *y) {
-    const int rows = l->panel.window.out_rows;
-    int r = 0;
-    for (; r + DEPTHWISE_ROWS <= rows; r += DEPTHWISE_ROWS)
-        depthwise_rows(DEPTHWISE_ROWS, kernel, stride, l, x, w, b, added, y, r);
-    for (; r < rows; r++) depthwise_rows(1, kernel, stride, l, x, w, b, added, y, r);
+    const ptrdiff_t columns = l->panel.window.out_columns;
+    ptrdiff_t left = added ? columns * l->panel.window.out_rows : l->y_plane;
+    for (int rows = l->panel.window.out_rows, some; rows > 0; rows -= some) {
+        some = rows >= DEPTHWISE_ROWS ? DEPTHWISE_ROWS : 1;
+        if (some == 1)
+            depthwise_rows(1, kernel, stride, l, x, w, b, added, y, left);
+        else
+            depthwise_rows(DEPTHWISE_ROWS, kernel, stride, l, x, w, b, added, y, left);
+        x += some * l->step, y += some * columns, left -= some * columns;
+        if (added) added += some * columns;
+    }
 }
 
 /* The kernels that are common are known to the C compiler. */
@@ -109,9 +112,7 @@ KERNEL void conv_depthwise(part_t p, const depthwise_t *l, const float *x, const
                            const float *added, float *y, char *s) {
     const int each = l->outputs / l->channels;
     const float *end = x + (ptrdiff_t)l->batch * l->channels * l->x_plane;
-    const window_t *g = &l->panel.window;
-    /* pixels lie where vectors start */
-    float *padded = (float *)(void *)s + (g->stride_columns == 1 ? (LANES - g->left % LANES) % LANES : 0);
+    float *padded = padded_start(&l->panel, (float *)(void *)s);
     SHARE((ptrdiff_t)l->batch * l->channels, lo, hi);
     for (int i = 0; i < l->together; i++) clear_padding(&l->panel, padded + (ptrdiff_t)i * l->room);
     for (ptrdiff_t first = lo; first < hi; first += l->together) {

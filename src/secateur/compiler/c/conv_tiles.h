@@ -30,6 +30,12 @@ typedef struct {
     float low, high;
 } conv_t;
 
+/* Behind the staged sums and the panel. */
+INLINE float *padded_of(const conv_t *l, char *s) {
+    const ptrdiff_t stage = l->staged ? (ptrdiff_t)l->outputs * l->pixels : 0;
+    return padded_start(&l->panel, (float *)(void *)s + stage + (ptrdiff_t)l->block_channels * l->panel.floats + 16);
+}
+
 /* Rows of a tile from scratch memory to the output. */
 KERNEL void unstage(const conv_t *l, const float *sums, const float *added, float *y, int row, int column) {
     const window_t *g = &l->panel.window;
@@ -56,19 +62,14 @@ KERNEL void conv_tile(const conv_t *l, const float *x, const float *x_end, const
     const ptrdiff_t pixel = l->packed ? (ptrdiff_t)row * l->panel.window.out_columns + column
                                       : (ptrdiff_t)tile * l->pixels + min_i(tile, l->longer) * l->step;
     float *stage = (float *)s, *panel = stage + (l->staged ? (ptrdiff_t)l->outputs * pixels : 0);
-    float *padded = panel + (ptrdiff_t)l->block_channels * l->panel.floats + LANES;
     sums_t t = {b, l->staged || !added ? NULL : added + pixel, l->staged ? stage : y + pixel, l->added_plane,
                 l->staged ? pixels : l->y_plane, l->outputs, 0, 0, ahead, l->staged && added ? none : l->kind, l->low, l->high};
-    if (l->packed) clear_padding(&l->panel, padded);
     for (int block = 0; block < l->blocks; block++, at += l->chunks) {
         const int channel = block * l->block_channels;
         const float *from = x + (ptrdiff_t)channel * l->x_plane;
-        if (l->packed) {
-            const int many = min_i(l->block_channels, l->channels - channel);
-            for (int c = 0; c < many; c++)
-                pack_channel(&l->panel, from + (ptrdiff_t)c * l->x_plane, x_end, row, column, padded,
-                             panel + (ptrdiff_t)c * l->panel.floats);
-        }
+        if (l->packed)
+            pack_channels(&l->panel, from, l->x_plane, min_i(l->block_channels, l->channels - channel), x_end, row,
+                          column, padded_of(l, s), panel);
         for (int k = chunk; k < end; k++)
             if (at[k].start != NOTHING) {
                 t.first = (int)at[k].first, t.last = (int)at[k].last;
@@ -87,6 +88,7 @@ KERNEL void conv_tiles(part_t p, const conv_t *l, const float *x, const float *b
     const int tiles = l->down * l->across;
     const float *x_end = x + (ptrdiff_t)l->batch * l->channels * l->x_plane;
     SHARE((ptrdiff_t)l->batch * tiles * l->chunks, lo, hi);
+    if (l->packed) clear_channels(&l->panel, padded_of(l, s));
     for (ptrdiff_t i = lo; i < hi;) {
         const ptrdiff_t place = i / l->chunks, n = place / tiles;
         const int chunk = (int)(i % l->chunks), end = (int)(hi - i < l->chunks - chunk ? chunk + hi - i : l->chunks);

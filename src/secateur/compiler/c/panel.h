@@ -49,6 +49,17 @@ INLINE void split(const float *x, float *even, float *odd, int n) {
 #endif
 }
 
+/* Every second element: n of them, and a few more. */
+INLINE void evens(const float *x, float *y, int n) {
+#if LANES == 16
+    for (int i = 0; i < n; i += LANES)
+        store(y + i, __builtin_shufflevector(load(x + 2 * i), load(x + 2 * i + LANES), 0, 2, 4, 6, 8, 10, 12, 14, 16, 18,
+                                             20, 22, 24, 26, 28, 30));
+#else
+    INDEPENDENT for (int i = 0; i < n; i++) y[i] = x[2 * i];
+#endif
+}
+
 /* The columns of a padded row, those of each phase of the stride together. */
 INLINE void by_phase(const float *x, float *y, int stride, int n) {
     if (stride == 2)
@@ -72,6 +83,11 @@ INLINE void inner_rows(const float *x, int rows, int columns, ptrdiff_t step, fl
 #endif
     (void)end;
     for (; rows > 0; rows--, x += step, y += wide) memcpy(y, x, (size_t)columns * sizeof *y);
+}
+
+/* Where a channel is padded in memory that starts where a vector does: so that its pixels do, too. */
+INLINE float *padded_start(const panel_t *l, float *room) {
+    return room + (l->window.stride_columns == 1 ? (LANES - l->window.left % LANES) % LANES : 0);
 }
 
 /* Before the first `pad_channel` into this memory. */
@@ -104,17 +120,63 @@ KERNEL void pad_channel(const panel_t *l, const float *plane, const float *end, 
             by_phase(rows + (ptrdiff_t)i * wide, padded + (ptrdiff_t)i * wide, stride, l->padded_columns);
 }
 
-/* One channel, from the tile's first output on. */
-KERNEL void pack_channel(const panel_t *l, const float *plane, const float *end, int out_row, int out_column,
-                         float *padded, float *panel) {
-    const window_t *g = &l->window;
-    const int wide = g->stride_columns * l->padded_columns;
-    pad_channel(l, plane, end, out_row, out_column, padded);
+/* Floats that one channel is padded in; as in `kernels/panel.py`. */
+INLINE ptrdiff_t padded_room(const panel_t *l) {
+    return (2 * l->padded_rows * l->padded_columns * l->window.stride_columns + 7 * 16 - 1) / 16 * 16;
+}
+
+/* From a padded channel to the panel. */
+KERNEL void copy_channel(const panel_t *l, const float *padded, float *panel) {
+    const ptrdiff_t columns = l->tile_columns;
+    const ptrdiff_t step = (ptrdiff_t)l->window.stride_rows * l->window.stride_columns * l->padded_columns;
     for (int k = 0; k < l->copies; k++) {
         const float *from = padded + l->copy[k].source;
         float *to = panel + l->copy[k].target;
-        for (int i = 0; i < l->copy[k].rows; i++, from += (ptrdiff_t)g->stride_rows * wide, to += l->tile_columns)
-            for (int c = 0; c < l->tile_columns; c += LANES) store(to + c, load(from + c));
+        const int alike = step == columns; /* rows lie one after the other in both */
+        const ptrdiff_t rows = alike ? 1 : l->copy[k].rows, n = alike ? l->copy[k].rows * columns : columns;
+        for (ptrdiff_t i = 0; i < rows; i++, from += step, to += columns)
+            for (ptrdiff_t c = 0; c < n; c += LANES) store(to + c, load(from + c));
+    }
+}
+
+/* One channel of a kernel of one weight with a stride of two columns, which needs no padding. */
+KERNEL void halve_channel(const panel_t *l, const float *plane, const float *end, int out_row, int out_column,
+                          float *panel) {
+    const window_t *g = &l->window;
+    const int columns = min_i(l->tile_columns, g->out_columns - out_column);
+    for (int i = 0; i < l->tile_rows; i++, panel += l->tile_columns) {
+        const float *x = plane + (ptrdiff_t)(out_row + i) * g->stride_rows * g->columns + 2 * out_column;
+        if (out_row + i >= g->out_rows)
+            zeros(panel, l->tile_columns);
+        else if (x + 2 * (columns + LANES) <= end)
+            evens(x, panel, columns);
+        else
+            for (int c = 0; c < columns; c++) panel[c] = x[2 * c];
+    }
+}
+
+#define PADDED_AT_ONCE 4 /* channels, so that what was just stored has arrived when it is loaded */
+
+/* Before the first `pack_channels` into this memory. */
+INLINE void clear_channels(const panel_t *l, float *padded) {
+    for (int i = 0; i < PADDED_AT_ONCE; i++) clear_padding(l, padded + i * padded_room(l));
+}
+
+/* Neighbouring channels, from the tile's first output on. */
+KERNEL void pack_channels(const panel_t *l, const float *x, ptrdiff_t plane, int channels, const float *end,
+                          int out_row, int out_column, float *padded, float *panel) {
+    const window_t *g = &l->window;
+    if (g->kernel_rows == 1 && g->kernel_columns == 1 && g->stride_columns == 2 && !g->above && !g->left) {
+        for (int c = 0; c < channels; c++)
+            halve_channel(l, x + c * plane, end, out_row, out_column, panel + (ptrdiff_t)c * l->floats);
+        return;
+    }
+    for (int first = 0; first < channels; first += PADDED_AT_ONCE) {
+        const int many = min_i(PADDED_AT_ONCE, channels - first);
+        for (int i = 0; i < many; i++)
+            pad_channel(l, x + (first + i) * plane, end, out_row, out_column, padded + i * padded_room(l));
+        for (int i = 0; i < many; i++)
+            copy_channel(l, padded + i * padded_room(l), panel + (ptrdiff_t)(first + i) * l->floats);
     }
 }
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from secateur.compiler.kernels.window import Window
 
 FLOAT = 4  # bytes
+PADDED_AT_ONCE = 4  # channels, as in `c/panel.h`
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class Panel:
         """(rows, columns for each phase of the stride) of the input under a tile, with its padding."""
         w = self.window
         rows = (self.rows - 1) * w.stride[0] + (w.kernel[0] - 1) * w.dilation[0] + 1
-        columns = self.columns + (w.kernel[1] - 1) * w.dilation[1] // w.stride[1]
-        return rows, columns
+        more = (w.kernel[1] - 1) * w.dilation[1] // w.stride[1]
+        return rows, max(self.columns, min(self.columns, w.out[1]) + more)
 
     @cached_property
     def _classes(self) -> dict[tuple[int, int, int], list[int]]:
@@ -85,9 +86,9 @@ class Panel:
 
     @property
     def scratch(self) -> int:
-        """Floats to pad one channel in; see `pack_channel`."""
+        """Floats to pad a few channels in; see `pack_channels`."""
         rows, columns = self.padded
-        return 2 * rows * columns * self.window.stride[1] + 6 * 16
+        return PADDED_AT_ONCE * _rounded(2 * rows * columns * self.window.stride[1] + 6 * 16, 16)
 
 
 def _rounded(size: int, unit: int) -> int:

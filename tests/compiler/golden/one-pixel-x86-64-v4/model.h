@@ -2,7 +2,7 @@
 #ifndef SECATEUR_MODEL_H
 #define SECATEUR_MODEL_H
 
-#define MODEL_ARENA_BYTES 1604 /* working memory, aligned to 64 */
+#define MODEL_ARENA_BYTES 3140 /* working memory, aligned to 64 */
 #define MODEL_WEIGHTS_BYTES 432 /* constants, in flash */
 #define MODEL_THREADS 1
 #define MODEL_INPUTS 1

@@ -22,11 +22,11 @@ extern const unsigned char model_weights[];
 /* Conv, Conv_0 */
 static void step_0(part_t p, const run_t *r) {
     const float *x0 = r->inputs[0];
-    float *y0 = (void *)(r->arena + 15040);
+    float *y0 = (void *)(r->arena + 17408);
     const uint32_t *w0 = WEIGHTS(uint32_t, 0);
     const float *w1 = WEIGHTS(float, 64);
     const uint32_t *w2 = WEIGHTS(uint32_t, 128);
-    char *s = r->arena + 0 + (size_t)p.index * 9728;
+    char *s = r->arena + 0 + (size_t)p.index * 17408;
     static const copy_t copies[] = {{0, 0, 8}, {8, 64, 8}, {1, 128, 8}, {16, 192, 8}, {24, 256, 8}, {17, 320, 8}, {32, 384, 8}, {40, 448, 8}, {33, 512, 8}};
     static const conv_t layer = {{{15, 13, 8, 7, 3, 3, 2, 2, 1, 1, 1, 1}, 8, 7, 17, 8, 576, 9, copies}, 1, 3, 9, 195, 0, 64, 1, 1, 64, 0, 16, 1, 0, 3, 1, 9, 1, 0, relu, 0.0f, 0.0f};
     conv_tiles(p, &layer, x0, w1, (const weights_t *)w0, w2, NULL, y0, s, elements_64, elements_64);
@@ -35,8 +35,8 @@ static void step_0(part_t p, const run_t *r) {
 
 /* Conv, Conv_2 */
 static void step_1(part_t p, const run_t *r) {
-    const float *x0 = (void *)(r->arena + 15040);
-    float *y0 = (void *)(r->arena + 17344);
+    const float *x0 = (void *)(r->arena + 17408);
+    float *y0 = (void *)(r->arena + 15040);
     const float *w0 = WEIGHTS(float, 640);
     const float *w1 = WEIGHTS(float, 1024);
     char *s = r->arena + 0 + (size_t)p.index * 15040;
@@ -48,8 +48,8 @@ static void step_1(part_t p, const run_t *r) {
 
 /* Conv, Conv_4 */
 static void step_2(part_t p, const run_t *r) {
-    const float *x0 = (void *)(r->arena + 17344);
-    const float *x3 = (void *)(r->arena + 15040);
+    const float *x0 = (void *)(r->arena + 15040);
+    const float *x3 = (void *)(r->arena + 17408);
     float *y0 = (void *)(r->arena + 0);
     const uint32_t *w0 = WEIGHTS(uint32_t, 0);
     const float *w1 = WEIGHTS(float, 1088);

@@ -2,7 +2,7 @@
 #ifndef SECATEUR_MODEL_H
 #define SECATEUR_MODEL_H
 
-#define MODEL_ARENA_BYTES 19648 /* working memory, aligned to 64 */
+#define MODEL_ARENA_BYTES 19712 /* working memory, aligned to 64 */
 #define MODEL_WEIGHTS_BYTES 2004 /* constants, in flash */
 #define MODEL_THREADS 1
 #define MODEL_INPUTS 1
