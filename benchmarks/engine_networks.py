@@ -63,7 +63,9 @@ def gru() -> nn.Module:
 
 def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> list[nn.Module]:
     conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
-    return [conv, nn.BatchNorm2d(outputs), nn.ReLU()]
+    norm = nn.BatchNorm2d(outputs)
+    nn.init.normal_(norm.bias)  # or what random weights answer fades from layer to layer
+    return [conv, norm, nn.ReLU()]
 
 
 def prune_(net: nn.Module, sparsity: float, block: tuple[int, int] = (1, 1)) -> nn.Module:
