@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import onnx_ir
 
+from secateur.compiler.batch import split_
 from secateur.compiler.build import build
 from secateur.compiler.compiled import CompiledModel
 from secateur.compiler.emit import Sources, emit
@@ -51,9 +52,10 @@ def sources_of(
 ) -> Sources:
     """The C files of a graph, which is changed on the way."""
     fix_shapes_(graph, shapes)
+    examples = split_(graph)
     for change_ in PASSES:
         change_(graph)
-    return emit(lower(graph, pitches(graph, target)), target, threads)
+    return emit(lower(graph, pitches(graph, target)), target, threads, examples)
 
 
 def _graph(model: Any, example_inputs: "tuple[Tensor, ...] | None") -> onnx_ir.Model:

@@ -56,8 +56,14 @@ class Sources:
     steps: tuple[Step, ...]
 
 
-def emit(program: Program, target: Target, threads: int) -> Sources:
+def emit(program: Program, target: Target, threads: int, examples: int = 1) -> Sources:
     """Write every operator's step, and lay out memory and weights.
+
+    Args:
+        program: the operators.
+        target: which processor it is for.
+        threads: that share the work of each step.
+        examples: how often the program runs in a call, for one example of the inputs after the other.
 
     Raises:
         CompileError: an operator is not known, or is used in a way that its kernel does not know; or threads
@@ -68,23 +74,25 @@ def emit(program: Program, target: Target, threads: int) -> Sources:
             f"The target {target.name} has no operating system, and so no threads: {threads} were asked for. "
             "Leave out --threads."
         )
+    whole = _batched(program, examples)
     weights = Weights(ALIGNMENT if target.pitch > 1 else 8)
     outside = frozenset(t.name for t in program.outputs)
     codes = [_code(op, target, weights, outside) for op in program.ops]
     elsewhere = outside | {t.name for t in program.inputs}
     layout = plan([_threaded(code, threads) for code in codes], elsewhere)
-    text = model(program, codes, layout, target, threads)  # adds constants that its steps name to the weights
+    # this adds constants that its steps name to the weights
+    text = model(program, codes, layout, target, threads, examples)
     sizes = Sizes(
         weights=len(weights.blob),
         arena=layout.size,
-        inputs=sum(t.nbytes for t in program.inputs),
-        outputs=sum(t.nbytes for t in program.outputs),
+        inputs=sum(t.nbytes for t in whole.inputs),
+        outputs=sum(t.nbytes for t in whole.outputs),
     )
     constants = weights_files(weights, target)
     ran = [code for code in codes if not code.viewed]
     files = {
         "model.c": text.encode(),
-        "model.h": header(program, sizes, threads).encode(),
+        "model.h": header(whole, sizes, threads).encode(),
         **({"dispatch.c": dispatch(target).encode()} if target.higher else {}),
         **constants,
         **_kernel_files(headers_of(ran, threads)),
@@ -92,7 +100,18 @@ def emit(program: Program, target: Target, threads: int) -> Sources:
         "sizes.json": sizes.to_json(),
     }
     steps = tuple(Step(f"step_{i}", c.op.kind, c.op.name, c.form) for i, c in enumerate(ran))
-    return Sources(files, program.inputs, program.outputs, sizes, threads, steps)
+    return Sources(files, whole.inputs, whole.outputs, sizes, threads, steps)
+
+
+def _batched(program: Program, examples: int) -> Program:
+    """As the caller sees it: with inputs and outputs of all examples."""
+    if examples == 1:
+        return program
+    inputs, outputs = (
+        tuple(replace(t, shape=(examples, *t.shape[1:])) for t in tensors)
+        for tensors in (program.inputs, program.outputs)
+    )
+    return replace(program, inputs=inputs, outputs=outputs)
 
 
 def _code(op: Op, target: Target, weights: Weights, outside: frozenset[str]) -> Code:

@@ -16,7 +16,9 @@ def headers_of(codes: Sequence[Code], threads: int) -> list[str]:
     return sorted({header for code in codes for header in code.headers} | around)
 
 
-def model(program: Program, codes: Sequence[Code], layout: Plan, target: Target, threads: int) -> str:
+def model(
+    program: Program, codes: Sequence[Code], layout: Plan, target: Target, threads: int, examples: int
+) -> str:
     """The C of all steps and of `model_run`.
 
     Args:
@@ -25,6 +27,7 @@ def model(program: Program, codes: Sequence[Code], layout: Plan, target: Target,
         layout: of the arena, for the same codes.
         target: whether it has an operating system, and libraries.
         threads: that each step's work is shared by.
+        examples: that a call computes, one after the other.
     """
     pointers = _pointers(program, layout)
     steps = [(code, start) for code, start in zip(codes, layout.scratch, strict=True) if not code.viewed]
@@ -32,7 +35,7 @@ def model(program: Program, codes: Sequence[Code], layout: Plan, target: Target,
     text += [f'#include "kernels/{header}.h"' for header in headers_of([c for c, _ in steps], threads)]
     text.append(_TYPES)
     text += [_step(index, code, pointers, scratch) for index, (code, scratch) in enumerate(steps)]
-    text.append(_run(len(steps), target, threads))
+    text.append(_run(len(steps), target, threads, _each(program, examples)))
     return "\n".join(text)
 
 
@@ -60,7 +63,7 @@ def rounded(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
-def _run(steps: int, target: Target, threads: int) -> str:
+def _run(steps: int, target: Target, threads: int, each: str) -> str:
     calls = []
     for index in range(steps):
         calls.append(f"    step_{index}(p, r);")
@@ -68,7 +71,24 @@ def _run(steps: int, target: Target, threads: int) -> str:
             calls.append("    barrier(p);")
     started = f"run_together({threads}, steps, &r);" if threads > 1 else "steps((part_t){0, 1}, &r);"
     shown = _SHOWN if target.hosted and not target.higher else ""
-    return _RUN.format(calls="\n".join(calls), started=started, shown=shown)
+    return _RUN.format(calls="\n".join(calls), body=each.format(started=started), shown=shown)
+
+
+def _each(program: Program, examples: int) -> str:
+    """The body of `model_run`: once, or for each example of the batch."""
+    if examples == 1:
+        return "    const run_t r = {{inputs, outputs, (char *)arena}};\n    {started}"
+    moves = [
+        f"        {to}[{index}] = ({kind} *){whole}[{index}] + i * {tensor.nbytes};"
+        for to, whole, kind, tensors in (
+            ("in", "inputs", "const char", program.inputs),
+            ("out", "outputs", "char", program.outputs),
+        )
+        for index, tensor in enumerate(tensors)
+    ]
+    return _EACH.format(
+        examples=examples, ins=len(program.inputs), outs=len(program.outputs), moves="\n".join(moves)
+    )
 
 
 _HEAD = """/* Written by secateur {version}; do not edit. */
@@ -98,9 +118,16 @@ _RUN = """static void steps(part_t p, const void *run) {{
 #define MODEL_RUN model_run
 #endif
 {shown}void MODEL_RUN(const void *const inputs[], void *const outputs[], void *arena) {{
-    const run_t r = {{inputs, outputs, (char *)arena}};
-    {started}
+{body}
 }}
 """
+
+_EACH = """    const void *in[{ins}];
+    void *out[{outs}];
+    const run_t r = {{{{in, out, (char *)arena}}}};
+    for (size_t i = 0; i < {examples}; i++) {{{{ /* one example after the other stays in the caches */
+{moves}
+        {{started}}
+    }}}}"""
 
 _SHOWN = '__attribute__((visibility("default"))) '

@@ -1,0 +1,102 @@
+"""Large batches of images are computed one after the other; what mixes its examples is not."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import secateur
+from secateur.compiler import CompiledModel
+from secateur.graph.trace import trace
+
+
+class Images(nn.Module):
+    def __init__(self, tail: Callable[[Tensor], Tensor] = lambda x: x) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 40, 3, padding=1)
+        self.norm = nn.BatchNorm2d(40)
+        self.head = nn.Linear(40, 5)
+        self.tail = tail
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.relu(self.norm(self.conv(x)))
+        x = torch.cat([x, nn.functional.max_pool2d(x, 3, 1, 1)], dim=1)[:, :40] + x
+        answer: Tensor = self.tail(self.head(x.mean((2, 3))).reshape(x.shape[0], -1))
+        return answer
+
+
+def compiled(model: nn.Module, x: Tensor, threads: int = 1) -> CompiledModel:
+    return secateur.compile(model.eval(), example_inputs=(x,), threads=threads)
+
+
+def loop(model: CompiledModel) -> bool:
+    return "one example after the other" in model.sources.files["model.c"].decode()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_each_example_has_its_own_answer(threads: int) -> None:
+    torch.manual_seed(0)
+    model, x = Images(), torch.randn(6, 3, 40, 40)
+    found = compiled(model, x, threads)
+    assert found.sources.inputs[0].shape == (6, 3, 40, 40)
+    assert np.allclose(found(x.numpy()), model(x).detach().numpy(), atol=1e-5)
+
+
+class Plain(nn.Module):
+    """Of operators that are known to treat their examples one by one."""
+
+    def __init__(self, tail: Callable[[Tensor], Tensor] = lambda x: x) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(3, 40, 3, padding=1), nn.BatchNorm2d(40), nn.ReLU())
+        self.head = nn.Linear(40, 5)
+        self.tail = tail
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.layers(x)
+        x = torch.cat([x, x], dim=1).mean((2, 3))
+        answer: Tensor = self.tail(self.head(x.reshape(x.shape[0], 2, 40).mean(1)))
+        return answer
+
+
+def test_a_large_batch_is_a_loop_and_needs_the_memory_of_one() -> None:
+    torch.manual_seed(0)
+    model, x = Plain(), torch.randn(6, 3, 40, 40)
+    found, one = compiled(model, x), compiled(model, x[:1])
+    assert loop(found)
+    assert not loop(one)
+    assert found.sources.sizes.arena == one.sources.sizes.arena
+    assert np.allclose(found(x.numpy()), model(x).detach().numpy(), atol=1e-5)
+
+
+def test_a_batch_that_fits_the_cache_is_computed_at_once() -> None:
+    assert not loop(compiled(Plain(), torch.randn(2, 3, 9, 9)))
+
+
+@pytest.mark.parametrize(
+    "mixes",
+    [
+        lambda y: y - y.mean(0, keepdim=True),
+        lambda y: y.softmax(0),
+        lambda y: y.T,
+        lambda y: y.reshape(-1),
+        lambda y: y.flip(0),
+        lambda y: y + torch.arange(6.0)[:, None],
+        lambda y: y @ y.T,
+    ],
+)
+def test_what_mixes_examples_is_computed_at_once(mixes: Callable[[Tensor], Tensor]) -> None:
+    torch.manual_seed(0)
+    model, x = Plain(mixes), torch.randn(6, 3, 40, 40)
+    found = compiled(model, x)
+    assert not loop(found)
+    assert np.allclose(found(x.numpy()), model(x).detach().numpy(), atol=1e-5)
+
+
+def test_an_exported_batch_size_is_followed() -> None:
+    model, x = Plain().eval(), torch.randn(6, 3, 40, 40)
+    graph = trace(model, (x,))
+    found = secateur.compile(graph, shapes={str(graph.graph.inputs[0].name): x.shape})
+    assert loop(found)
+    assert np.allclose(found(x.numpy()), model(x).detach().numpy(), atol=1e-5)
