@@ -8,11 +8,11 @@ import secateur
 
 def test_names() -> None:
     assert " ".join(secateur.__all__) == (
-        "CURVE FPGM LAMP Activation Blocks BnScale Calibration Channels Codebook CompiledModel Compression "
-        "Distillation Elements ErdosRenyi Fisher Gates GlobalRank Gradual GroupLasso Growing Half Heads Int8 Isomorphic "
-        "Iterative Layers Magnitude Masks Metric Network NofM OneShot Pruner Random Recipe Recovery Result "
-        "SecateurError Task Taylor Uniform Wanda WeightOnly __version__ compile compress cut cuttable find_masks "
-        "load prune save"
+        "CURVE FPGM LAMP Activation Blocks BnScale Calibration Channels Codebook CompiledModel "
+        "Compression Distillation Elements ErdosRenyi Fisher Gates GlobalRank Gradual GroupLasso Growing "
+        "Half Heads Int8 Isomorphic Iterative Layers Magnitude Masks Metric Network NofM OneShot Pruner "
+        "Random Recipe Recovery Result SecateurError Task Taylor Uniform Wanda WeightOnly __version__ "
+        "compile compress cut cuttable find_masks load prune save"
     )
 
 
