@@ -134,7 +134,7 @@ def _native(report: Report) -> list[str]:
     compiled = words.known(report["compiled"])
     if compiled is None:
         return [f"It was not compiled: {words.reason(report['compiled'])}"]
-    return [f"{words.heading(words.native(compiled))}."]
+    return [f"{words.native(compiled)}."]
 
 
 def _baseline(report: Report, entry: Entry, name: str) -> str:

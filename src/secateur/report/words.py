@@ -207,7 +207,7 @@ def native(compiled: CompiledInfo) -> str:
     times = compiled["times_faster"]
     how = "as fast as" if 1 / FASTER < times < FASTER else f"{speed_change(times)} than"
     return (
-        f"compiled to C (`secateur compile`), a call is {how} the dense "
+        f"Compiled to C (`secateur compile`), a call is {how} the dense "
         f"network in ONNX Runtime: {number(before)} ms before, {number(after)} ms after"
     )
 
