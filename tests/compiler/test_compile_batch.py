@@ -12,38 +12,6 @@ from secateur.compiler import CompiledModel
 from secateur.graph.trace import trace
 
 
-class Images(nn.Module):
-    def __init__(self, tail: Callable[[Tensor], Tensor] = lambda x: x) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(3, 40, 3, padding=1)
-        self.norm = nn.BatchNorm2d(40)
-        self.head = nn.Linear(40, 5)
-        self.tail = tail
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = torch.relu(self.norm(self.conv(x)))
-        x = torch.cat([x, nn.functional.max_pool2d(x, 3, 1, 1)], dim=1)[:, :40] + x
-        answer: Tensor = self.tail(self.head(x.mean((2, 3))).reshape(x.shape[0], -1))
-        return answer
-
-
-def compiled(model: nn.Module, x: Tensor, threads: int = 1) -> CompiledModel:
-    return secateur.compile(model.eval(), example_inputs=(x,), threads=threads)
-
-
-def loop(model: CompiledModel) -> bool:
-    return "one example after the other" in model.sources.files["model.c"].decode()
-
-
-@pytest.mark.parametrize("threads", [1, 2])
-def test_each_example_has_its_own_answer(threads: int) -> None:
-    torch.manual_seed(0)
-    model, x = Images(), torch.randn(6, 3, 40, 40)
-    found = compiled(model, x, threads)
-    assert found.sources.inputs[0].shape == (6, 3, 40, 40)
-    assert np.allclose(found(x.numpy()), model(x).detach().numpy(), atol=1e-5)
-
-
 class Plain(nn.Module):
     """Of operators that are known to treat their examples one by one."""
 
@@ -58,6 +26,32 @@ class Plain(nn.Module):
         x = torch.cat([x, x], dim=1).mean((2, 3))
         answer: Tensor = self.tail(self.head(x.reshape(x.shape[0], 2, 40).mean(1)))
         return answer
+
+
+class Sliced(Plain):
+    """With an operator of which that is not known."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x)[:, 1:]
+
+
+def compiled(model: nn.Module, x: Tensor, threads: int = 1) -> CompiledModel:
+    return secateur.compile(model.eval(), example_inputs=(x,), threads=threads)
+
+
+def loop(model: CompiledModel) -> bool:
+    return "one example after the other" in model.sources.files["model.c"].decode()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("network", [Plain, Sliced])
+def test_each_example_has_its_own_answer(network: type[Plain], threads: int) -> None:
+    torch.manual_seed(0)
+    model, x = network(), torch.randn(6, 3, 40, 40)
+    found = compiled(model, x, threads)
+    assert loop(found) == (network is Plain)
+    assert found.sources.inputs[0].shape == (6, 3, 40, 40)
+    assert np.allclose(found(x.numpy()), model(x).detach().numpy(), atol=1e-5)
 
 
 def test_a_large_batch_is_a_loop_and_needs_the_memory_of_one() -> None:

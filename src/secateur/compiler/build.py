@@ -10,6 +10,7 @@ from pathlib import Path
 
 from secateur.compiler.emit import Sources
 from secateur.compiler.files.dispatch import run_name, variants
+from secateur.compiler.kernels.processor import machine_features
 from secateur.compiler.targets import Target
 from secateur.compiler.toolchain import Toolchain, toolchain
 from secateur.errors import CompileError
@@ -100,20 +101,11 @@ def _origin(message: str, folder: Path, sources: Sources) -> str:
 
 
 def _key(commands: list[list[str]], sources: Sources) -> str:
-    """The same for the same files, compiler and, as `native` depends on it, processor."""
-    key = hashlib.sha256(repr((commands, _features())).encode())
+    """The same for the same files, compiler and processor: machines may share a home folder."""
+    key = hashlib.sha256(repr((commands, sorted(machine_features()))).encode())
     for name, content in sorted(sources.files.items()):
         key.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
     return key.hexdigest()[:32]
-
-
-def _features() -> str:
-    """What the processor can do, where Linux tells; a home folder may be shared by several machines."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ""
-    return next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
 
 
 def _cache() -> Path:

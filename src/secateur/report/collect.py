@@ -8,7 +8,7 @@ import torch
 from secateur.core.task import Metric
 from secateur.errors import SecateurError
 from secateur.graph.weights import prunable
-from secateur.measure.latency import time_calls
+from secateur.measure.latency import Timing, time_calls
 from secateur.measure.runtimes import onnx_call
 from secateur.recipe import Recipe
 from secateur.report.candidates import Candidate, onnx_bytes
@@ -38,16 +38,21 @@ def latencies(candidates: Sequence[Candidate]) -> dict[str, Latency | Missing]:
         except SecateurError as error:
             answers[candidate.name] = Missing(missing=str(error))
     for name, timing in time_calls(calls).items():
-        answers[name] = Latency(
-            runtime="onnxruntime",
-            threads=THREADS,
-            batch=batch,
-            median=timing.median,
-            p10=timing.p10,
-            p90=timing.p90,
-            runs=timing.runs,
-        )
+        answers[name] = latency_of(timing, "onnxruntime", batch)
     return answers
+
+
+def latency_of(timing: Timing, runtime: str, batch: int) -> Latency:
+    """A timing with what was timed."""
+    return Latency(
+        runtime=runtime,
+        threads=THREADS,
+        batch=batch,
+        median=timing.median,
+        p10=timing.p10,
+        p90=timing.p90,
+        runs=timing.runs,
+    )
 
 
 def entry(candidate: Candidate, recipe: Recipe, latency: Latency | Missing) -> Entry:

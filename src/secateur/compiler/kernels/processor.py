@@ -8,14 +8,15 @@ from secateur.compiler.targets import Target
 
 def looks_up(target: Target) -> bool:
     """Whether it finds 16 values at once in a table of 32 that two registers hold."""
-    return "avx512f" in (_machine() if target.name == "native" else target.features)
+    return "avx512f" in (machine_features() if target.name == "native" else target.features)
 
 
 @cache
-def _machine() -> frozenset[str]:
-    """Features of this machine, where Linux tells."""
+def machine_features() -> frozenset[str]:
+    """Of this machine, where Linux tells: `flags` of x86, `Features` of Arm."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return frozenset()
-    return frozenset(next((line for line in lines if line.startswith("flags")), "").split())
+    named = (line for line in lines if line.lower().startswith(("flags", "features")))
+    return frozenset(next(named, "").split())
