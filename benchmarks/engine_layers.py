@@ -1,18 +1,14 @@
 """Where does a compiled network spend its time, layer by layer?"""
 
 import ctypes
-from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import onnx_ir
 from benchmarks.common import table
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from secateur.compiler import Sources, sources_of
-from secateur.compiler.build import build
-from secateur.compiler.memory import ALIGNMENT
+from secateur.compiler import sources_of
+from secateur.compiler.calibration.timing import step_times
 from secateur.compiler.targets import target_of
 from secateur.graph.trace import trace
 
@@ -24,7 +20,10 @@ def layers(model: nn.Module, example: Tensor) -> str:
     """A table: each step's median within runs of the whole network on one thread."""
     graph = trace(model, (example,), any_batch=False)
     sources = sources_of(graph, target_of("native"), {})  # changes the graph, whose nodes are then the steps
-    milliseconds, peak = _timed(sources, example.numpy())
+    times, library = step_times(sources, [example.numpy()], rounds=RUNS, more=_PEAK)
+    milliseconds = np.median(times[RUNS // 4 :], axis=0)
+    library.peak.restype = ctypes.c_double
+    peak = max(library.peak() for _ in range(20))
     nodes = {node.name: node for node in graph.graph}
     work = {name: _useful(node) for name, node in nodes.items()}
     rows = []
@@ -48,50 +47,7 @@ def _useful(node: onnx_ir.Node) -> int:
     return 2 * int(np.count_nonzero(weight.numpy())) * pixels
 
 
-def _timed(sources: Sources, x: NDArray[Any]) -> tuple[list[float], float]:
-    """Milliseconds of each step, and the peak in GFLOP/s."""
-    steps = ", ".join(step.function for step in sources.steps)
-    text = sources.files["model.c"] + _TIMING.replace("STEPS", steps).encode()
-    timed = replace(sources, files={**sources.files, "model.c": text})
-    library = ctypes.CDLL(str(build(timed, target_of("native"))))
-    room = np.zeros(sources.sizes.arena + ALIGNMENT, np.uint8)
-    arena = room[-room.ctypes.data % ALIGNMENT :]
-    outputs = [np.empty(tensor.shape, tensor.dtype) for tensor in sources.outputs]
-    ins, outs = _pointers([x]), _pointers(outputs)
-    found = np.zeros((RUNS, len(sources.steps)))
-    for times in found:
-        library.time_steps(ins, outs, ctypes.c_void_p(arena.ctypes.data), ctypes.c_void_p(times.ctypes.data))
-    library.peak.restype = ctypes.c_double
-    peak = max(library.peak() for _ in range(20))
-    return list(np.median(found[RUNS // 4 :], axis=0)), peak
-
-
-def _pointers(arrays: list[NDArray[Any]]) -> Any:
-    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
-
-
-_TIMING = """
-#include <time.h>
-
-static double now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1e3 + t.tv_nsec * 1e-6;
-}
-
-__attribute__((visibility("default"))) void time_steps(const void *const inputs[], void *const outputs[],
-                                                       void *arena, double *ms) {
-    void (*const all[])(part_t, const run_t *) = {STEPS};
-    const run_t r = {inputs, outputs, (char *)arena};
-    const float_mode_t before = flush_subnormals();
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        const double start = now_ms();
-        all[i]((part_t){0, 1}, &r);
-        ms[i] = now_ms() - start;
-    }
-    set_float_mode(before);
-}
-
+_PEAK = """
 /* GFLOP/s of sums that each wait for themselves only, in as many registers as hide it. */
 __attribute__((visibility("default"))) double peak(void) {
     enum { SUMS = 12, TURNS = 200000 };

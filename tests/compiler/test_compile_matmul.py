@@ -3,10 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
-import onnx
-import onnx_ir
 import pytest
-from numpy.typing import NDArray
+from matrices import Array, graph, layer, sparse
 from operators import check, network, numbers
 
 import secateur.compiler
@@ -16,32 +14,6 @@ from secateur.compiler.kernels import matrix_formats as formats
 from secateur.compiler.targets import target_of
 from secateur.errors import CompileError
 from secateur.surgery.onnx.read import as_graph
-
-Array = NDArray[np.float32]
-
-
-def sparse(outputs: int, inputs: int, density: float = 0.1, block: int = 1, seed: int = 0) -> Array:
-    """(outputs, inputs), where so many outputs side by side have the same inputs."""
-    kept = np.random.default_rng(seed).random((-(-outputs // block), inputs)) < density
-    weight: Array = numbers(outputs, inputs, seed=seed) * kept.repeat(block, 0)[:outputs]
-    return weight
-
-
-def graph(body: str, x: Array, **constants: Array) -> onnx_ir.Model:
-    """Of assignments to `y` and other names."""
-    sizes = ",".join(map(str, x.shape))
-    text = f'<ir_version: 8, opset_import: ["" : 18]> g (float[{sizes}] x) => (y) {{\n{body}\n}}'
-    model = onnx.parser.parse_model(text)
-    for name, array in constants.items():
-        model.graph.initializer.append(onnx.numpy_helper.from_array(array, name))
-    return as_graph(model)
-
-
-def layer(weight: Array, rows: int) -> onnx_ir.Model:
-    """max(x weight^T + 1.5, 0)."""
-    bias = np.full(len(weight), 1.5, np.float32)
-    body = "p = Gemm<transB=1>(x, w, b)\ny = Relu(p)"
-    return graph(body, numbers(rows, weight.shape[1]), w=weight, b=bias)
 
 
 def agrees(compiled: CompiledModel, weight: Array, rows: int) -> bool:
@@ -107,7 +79,7 @@ def test_a_weight_on_the_left(rows: int) -> None:
         (sparse(64, 128, 1.0), 64, ("dense",)),
         (sparse(64, 128, block=16), 1, ("blocks",)),
         (sparse(64, 128, block=16), 64, ("blocks",)),
-        (sparse(64, 128), 1, ("tables", "rows")),
+        (sparse(64, 128), 1, ("tables", "rows", "blocks")),
         (sparse(256, 512), 64, ("elements",)),
     ],
 )

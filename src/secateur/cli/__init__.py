@@ -20,6 +20,7 @@ COMMANDS = {
     "compress": "Share or quantise the weights of a trained network.",
     "inspect": "Show what a .sct file holds.",
     "compile": "Turn a network into C, and a library, whose zeros cost no time.",
+    "calibrate": "Measure what layers cost on this machine, for `compile`.",
     "bench": "Measure how long one call takes.",
     "unpack": "Turn a .sct file into a plain ONNX file.",
     "emit-python": "Write a .sct or .onnx file as a PyTorch module.",

@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     "--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Where the C goes."
 )
 @click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="For one call.")
+@click.option(
+    "--costs",
+    "costs_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE.json",
+    help="What `secateur calibrate --out` wrote on such a processor.",
+)
 @shape_option
 @click.option("--max-ram", type=click.IntRange(min=1), metavar="BYTES", help="An error where it needs more.")
 @click.option(
@@ -39,6 +46,7 @@ def command(
     name: str,
     out: Path,
     threads: int,
+    costs_file: Path | None,
     sizes: dict[str, list[int]],
     max_ram: int | None,
     max_flash: int | None,
@@ -53,6 +61,7 @@ def command(
     """
     from secateur.cli.compile_report import facts, show
     from secateur.compiler import sources_of
+    from secateur.compiler.costs_file import costs_of, read_costs
     from secateur.compiler.folder import Limits, check_free, write_folder
     from secateur.compiler.targets import target_of
     from secateur.surgery.onnx.read import read_graph
@@ -61,7 +70,8 @@ def command(
     if check and not (target.name == "native" or target.name.startswith("x86-64")):
         raise click.UsageError(f"--check runs the network here, and {target.name} may be another processor.")
     check_free(out, overwrite=overwrite)
-    sources = sources_of(read_graph(model), target, sizes, threads)
+    costs = read_costs(costs_file) if costs_file else costs_of(target)
+    sources = sources_of(read_graph(model), target, sizes, threads, costs)
     memory = write_folder(sources, target, out, Limits(max_ram, max_flash))
     found = facts(sources, memory, target, out)
     if check:

@@ -9,6 +9,8 @@ import onnx_ir
 from secateur.compiler.batch import split_
 from secateur.compiler.build import build
 from secateur.compiler.compiled import CompiledModel
+from secateur.compiler.costs import Costs
+from secateur.compiler.costs_file import costs_of, read_costs
 from secateur.compiler.emit import Sources, emit
 from secateur.compiler.passes import PASSES
 from secateur.compiler.program import lower
@@ -29,6 +31,7 @@ def compile(  # noqa: A001 - what everyone calls it
     example_inputs: "tuple[Tensor, ...] | None" = None,
     shapes: Mapping[str, Sequence[int]] | None = None,
     threads: int = 1,
+    costs: str | Path | None = None,
 ) -> CompiledModel:
     """Compile a network for this machine.
 
@@ -37,25 +40,32 @@ def compile(  # noqa: A001 - what everyone calls it
         example_inputs: of a network, whose shapes are the compiled ones.
         shapes: input -> all its sizes, where the file leaves other sizes open than the batch, which is 1.
         threads: that share the work of each operator.
+        costs: a file that `secateur calibrate --out` wrote; without it, what `secateur calibrate` has
+            measured on this machine, or what is built in.
 
     Raises:
         ArtifactError, ExportError: the file or the network cannot be read as one graph.
         CompileError: an operator, a type or a shape is not one that can be compiled, or no compiler is there.
     """
     target = target_of("native")
-    sources = sources_of(_graph(model, example_inputs), target, shapes or {}, threads)
+    known = read_costs(Path(costs)) if costs is not None else None
+    sources = sources_of(_graph(model, example_inputs), target, shapes or {}, threads, known)
     return CompiledModel(build(sources, target), sources)
 
 
 def sources_of(
-    graph: onnx_ir.Model, target: Target, shapes: Mapping[str, Sequence[int]], threads: int = 1
+    graph: onnx_ir.Model,
+    target: Target,
+    shapes: Mapping[str, Sequence[int]],
+    threads: int = 1,
+    costs: Costs | None = None,
 ) -> Sources:
     """The C files of a graph, which is changed on the way."""
     fix_shapes_(graph, shapes)
     examples = split_(graph)
     for change_ in PASSES:
         change_(graph)
-    return emit(lower(graph, pitches(graph, target)), target, threads, examples)
+    return emit(lower(graph, pitches(graph, target)), target, costs or costs_of(target), threads, examples)
 
 
 def _graph(model: Any, example_inputs: "tuple[Tensor, ...] | None") -> onnx_ir.Model:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from secateur.compiler.costs import Costs
 from secateur.compiler.memory import Use
 from secateur.compiler.program import C_TYPES, Op, Tensor
 from secateur.compiler.targets import Target
@@ -44,6 +45,7 @@ class Code:
         op: the operator.
         target: which processor it is for.
         weights: of the whole program.
+        costs: of its processor.
         outside: names of the program's outputs, which the caller keeps.
         lines: of the function's body.
         headers: files of `c/` that are needed.
@@ -56,6 +58,7 @@ class Code:
     op: Op
     target: Target
     weights: Weights
+    costs: Costs
     outside: frozenset[str] = frozenset()
     lines: list[str] = field(default_factory=list)
     headers: set[str] = field(default_factory=set)

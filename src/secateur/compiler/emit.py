@@ -5,15 +5,16 @@ from dataclasses import dataclass, replace
 from importlib import resources
 
 from secateur.compiler.code import Code, Weights
+from secateur.compiler.costs import Costs
 from secateur.compiler.files.cmake import cmake
 from secateur.compiler.files.dispatch import dispatch
 from secateur.compiler.files.header import header
 from secateur.compiler.files.model import headers_of, model, rounded
 from secateur.compiler.files.sizes import Sizes
 from secateur.compiler.files.weights import weights_files
-from secateur.compiler.kernels import KERNELS
+from secateur.compiler.kernels import KERNELS, Kernel
 from secateur.compiler.memory import ALIGNMENT, Use, plan
-from secateur.compiler.program import Op, Program, Tensor
+from secateur.compiler.program import Program, Tensor
 from secateur.compiler.targets import Target
 from secateur.errors import CompileError, did_you_mean
 
@@ -56,14 +57,23 @@ class Sources:
     steps: tuple[Step, ...]
 
 
-def emit(program: Program, target: Target, threads: int, examples: int = 1) -> Sources:
+def emit(
+    program: Program,
+    target: Target,
+    costs: Costs,
+    threads: int = 1,
+    examples: int = 1,
+    kernels: Mapping[str, Kernel] = KERNELS,
+) -> Sources:
     """Write every operator's step, and lay out memory and weights.
 
     Args:
         program: the operators.
         target: which processor it is for.
+        costs: of its work, by which the fastest way is chosen.
         threads: that share the work of each step.
         examples: how often the program runs in a call, for one example of the inputs after the other.
+        kernels: operator -> what writes its step.
 
     Raises:
         CompileError: an operator is not known, or is used in a way that its kernel does not know; or threads
@@ -77,7 +87,9 @@ def emit(program: Program, target: Target, threads: int, examples: int = 1) -> S
     whole = _batched(program, examples)
     weights = Weights(ALIGNMENT if target.pitch > 1 else 8)
     outside = frozenset(t.name for t in program.outputs)
-    codes = [_code(op, target, weights, outside) for op in program.ops]
+    codes = [Code(op, target, weights, costs, outside) for op in program.ops]
+    for code in codes:
+        _write(code, kernels)
     elsewhere = outside | {t.name for t in program.inputs}
     layout = plan([_threaded(code, threads) for code in codes], elsewhere)
     # this adds constants that its steps name to the weights
@@ -114,16 +126,15 @@ def _batched(program: Program, examples: int) -> Program:
     return replace(program, inputs=inputs, outputs=outputs)
 
 
-def _code(op: Op, target: Target, weights: Weights, outside: frozenset[str]) -> Code:
-    if op.kind not in KERNELS:
+def _write(code: Code, kernels: Mapping[str, Kernel]) -> None:
+    op = code.op
+    if op.kind not in kernels:
         raise CompileError(
             f"The operator {op.kind} (node {op.name!r}) is not one that secateur compiles."
-            f"{did_you_mean(op.kind, KERNELS)} `docs/operators.md` lists those; write the network with "
+            f"{did_you_mean(op.kind, kernels)} `docs/operators.md` lists those; write the network with "
             "them, or run it in ONNX Runtime."
         )
-    code = Code(op, target, weights, outside)
-    KERNELS[op.kind](code)
-    return code
+    kernels[op.kind](code)
 
 
 def _threaded(code: Code, threads: int) -> Use:

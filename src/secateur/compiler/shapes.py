@@ -49,7 +49,7 @@ def pitches(graph: onnx_ir.Model, target: Target) -> dict[str, int]:
     for value in (value for node in graph.graph for value in node.outputs):
         sizes = [size for size in value.shape or () if isinstance(size, int)]
         pixels = math.prod(sizes[2:])
-        pitch = _pitch(pixels, target)
+        pitch = pitch_of(pixels, target)
         if len(sizes) in (3, 4) and pixels >= target.pitch and pitch != pixels and _inside(value):
             found[value.name or ""] = pitch
     return found
@@ -62,6 +62,7 @@ def _inside(value: onnx_ir.Value) -> bool:
     return kinds <= PLANES and not value.is_graph_output()
 
 
-def _pitch(pixels: int, target: Target) -> int:
+def pitch_of(pixels: int, target: Target) -> int:
+    """Elements from one plane of so many pixels to the next, where planes are padded."""
     pitch = -(-pixels // target.pitch) * target.pitch
     return pitch + target.pitch if pitch * 4 % PAGE == 0 else pitch

@@ -16,25 +16,35 @@
 #define BLOCK_ROWS 4
 #endif
 
-/* `rows` of the `stride` rows whose weights lie side by side */
+/* One column: its pixels are loaded once for all rows. */
+INLINE void add_column(const int vectors, const int rows, const uint32_t *s, const uint32_t *w, const char *x,
+                       vec (*sum)[BLOCK_SUMS]) {
+    const float *pixels = (const float *)(x + *s);
+    vec at[BLOCK_SUMS];
+    UNROLLED for (int v = 0; v < vectors; v++) at[v] = load(pixels + v * LANES);
+    UNROLLED for (int r = 0; r < rows; r++) {
+        const vec each = splat(weight_of(w + r));
+        UNROLLED for (int v = 0; v < vectors; v++) sum[r][v] += each * at[v];
+    }
+}
+
+/* `rows` of the `stride` rows whose weights lie side by side; four columns a turn */
 INLINE void block_sums(const int vectors, const int rows, const int stride, ptrdiff_t output, const uint32_t *s,
                        uint32_t n, const char *x, const sums_t *t, int first, int pixel) {
-    vec sum[8][BLOCK_SUMS], at[BLOCK_SUMS];
+    vec sum[8][BLOCK_SUMS];
+    const int column = 1 + stride; /* words of one */
     x += (ptrdiff_t)pixel * 4;
     output += first;
     UNROLLED for (int r = 0; r < rows; r++) {
         const ptrdiff_t o = output + r < t->outputs ? output + r : t->outputs - 1;
         start_sums(vectors, sum[r], t, o, place_of(t, o, pixel));
     }
-    ROLLED for (uint32_t k = 0; k < n; k++, s += 1 + stride) {
-        const float *pixels = (const float *)(x + s[0]);
-        __builtin_prefetch(s + AHEAD);
-        UNROLLED for (int v = 0; v < vectors; v++) at[v] = load(pixels + v * LANES);
-        UNROLLED for (int r = 0; r < rows; r++) {
-            const vec w = splat(weight_of(s + 1 + first + r));
-            UNROLLED for (int v = 0; v < vectors; v++) sum[r][v] += w * at[v];
-        }
+    ROLLED for (uint32_t k = n / 4; k > 0; k--, s += 4 * column) {
+        UNROLLED for (int line = 0; line < 4 * column; line += 16) __builtin_prefetch(s + AHEAD + line);
+        UNROLLED for (int i = 0; i < 4; i++)
+            add_column(vectors, rows, s + i * column, s + i * column + 1 + first, x, sum);
     }
+    ROLLED for (uint32_t k = n % 4; k > 0; k--, s += column) add_column(vectors, rows, s, s + 1 + first, x, sum);
     UNROLLED for (int r = 0; r < rows; r++)
         if (output + r < t->outputs) end_sums(vectors, sum[r], t, output + r, place_of(t, output + r, pixel), pixel);
 }

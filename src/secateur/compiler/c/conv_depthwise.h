@@ -39,20 +39,20 @@ INLINE void any_sums(const int rows, const depthwise_t *l, const float *x, const
     }
 }
 
-/* One vector of outputs. Beyond a row it writes over the start of the next one, which comes later; `left` floats are
-   left in the plane. */
-INLINE void depthwise_end(const depthwise_t *l, vec sum, const float *added, float *y, ptrdiff_t left) {
-    float some[LANES] = {0};
-    const size_t bytes = sizeof *y * (size_t)(left < LANES ? left : LANES);
-    if (added && left < LANES)
-        memcpy(some, added, bytes), sum += load(some);
-    else if (added)
-        sum += load(added);
+/* One vector of outputs. Beyond a row it writes over the start of the next one, which comes later. */
+INLINE void depthwise_end(const depthwise_t *l, vec sum, const float *added, float *y) {
+    if (added) sum += load(added);
     if (l->kind != none) sum = bounded(l->kind, sum, l->low, l->high);
-    if (left < LANES)
-        store(some, sum), memcpy(y, some, bytes);
-    else
-        store(y, sum);
+    store(y, sum);
+}
+
+/* The same, where only `left` floats are left in the plane, which may be fewer than a vector has. */
+INLINE void depthwise_last(const depthwise_t *l, vec sum, const float *added, float *y, ptrdiff_t left) {
+    float some[LANES] = {0}, more[LANES] = {0};
+    const size_t bytes = sizeof *y * (size_t)(left < LANES ? left : LANES);
+    if (added) memcpy(more, added, bytes);
+    depthwise_end(l, sum, added ? more : NULL, some);
+    memcpy(y, some, bytes);
 }
 
 /* Rows of outputs; the last vector of a row that is longer than one ends where the row does. `left` floats are left
@@ -68,8 +68,12 @@ INLINE void depthwise_rows(const int rows, const int kernel, const int stride, c
             square_sums(rows, kernel, stride, l, x + place, w, sum);
         else
             any_sums(rows, l, x + place, w, sum);
-        UNROLLED for (int r = 0; r < rows; r++, place += columns)
-            depthwise_end(l, sum[r], added ? added + place : NULL, y + place, left - place);
+        if (left - place - (rows - 1) * columns >= LANES)
+            UNROLLED for (int r = 0; r < rows; r++, place += columns)
+                depthwise_end(l, sum[r], added ? added + place : NULL, y + place);
+        else
+            for (int r = 0; r < rows; r++, place += columns)
+                depthwise_last(l, sum[r], added ? added + place : NULL, y + place, left - place);
     }
 }
 

@@ -8,10 +8,20 @@
 #define SECATEUR_CONV_ELEMENTS_H
 #include "sums.h"
 
-#define MOST_PAIRED (MOST_SUMS >= 28 ? 14 : 0)               /* vectors of a tile of which two rows are summed at once */
+#define MOST_PAIRED (MOST_SUMS >= 28 ? 14 : 6) /* vectors of a tile of which two rows are summed at once */
 #define MOST_SINGLE (MOST_SUMS >= 28 ? 14 : MOST_SUMS)
 
-/* rows of the `paired` rows whose weights lie side by side */
+/* One weight of each row. */
+INLINE void add_elements(const int vectors, const int rows, const uint32_t *s, const char *x, vec (*sum)[MOST_SINGLE]) {
+    UNROLLED for (int r = 0; r < rows; r++) {
+        const vec w = splat(weight_of(s + 2 * r));
+        const float *pixels = (const float *)(x + s[2 * r + 1]);
+        UNROLLED for (int v = 0; v < vectors; v++) sum[r][v] += w * load(pixels + v * LANES);
+    }
+}
+
+/* rows of the `paired` rows whose weights lie side by side. Four weights a turn: the processor foresees the end of a
+   loop of few turns. */
 INLINE void element_sums(const int vectors, const int rows, const int paired, const uint32_t *outputs,
                          const uint32_t *s, uint32_t n, const char *x, const sums_t *t, int pixel) {
     vec sum[2][MOST_SINGLE];
@@ -21,13 +31,9 @@ INLINE void element_sums(const int vectors, const int rows, const int paired, co
         y[r] = place_of(t, outputs[r], pixel);
         start_sums(vectors, sum[r], t, outputs[r], y[r]);
     }
-    ROLLED for (uint32_t k = 0; k < n; k++, s += 2 * paired) {
-        UNROLLED for (int r = 0; r < rows; r++) {
-            const vec w = splat(weight_of(s + 2 * r));
-            const float *pixels = (const float *)(x + s[2 * r + 1]);
-            UNROLLED for (int v = 0; v < vectors; v++) sum[r][v] += w * load(pixels + v * LANES);
-        }
-    }
+    ROLLED for (uint32_t k = n / 4; k > 0; k--, s += 8 * paired)
+        UNROLLED for (int i = 0; i < 4; i++) add_elements(vectors, rows, s + 2 * i * paired, x, sum);
+    ROLLED for (uint32_t k = n % 4; k > 0; k--, s += 2 * paired) add_elements(vectors, rows, s, x, sum);
     UNROLLED for (int r = 0; r < rows; r++) end_sums(vectors, sum[r], t, outputs[r], y[r], pixel);
 }
 
@@ -48,6 +54,12 @@ INLINE void element_row(const int vectors, const int paired, const uint32_t *out
     }
 }
 
+/* The shortcut of an output that comes soon. */
+INLINE void fetch_added(const int vectors, const sums_t *t, uint32_t output) {
+    const float *added = t->added + output * t->added_pitch;
+    UNROLLED for (int v = 0; v < vectors; v += 64 / (4 * LANES)) __builtin_prefetch(added + v * LANES);
+}
+
 INLINE void element_tile(const int vectors, const uint32_t *s, const char *x, const sums_t *given) {
     const sums_t own = *given, *t = &own; /* which no store to y can change */
     for (uint32_t groups = *s++; groups > 0; groups--) {
@@ -56,6 +68,8 @@ INLINE void element_tile(const int vectors, const uint32_t *s, const char *x, co
         for (uint32_t i = 0; i < pairs; i++, s += 2 + 4 * n) {
             if (t->ahead)
                 for (uint32_t k = 0; k < 2 + 4 * n; k += 16) __builtin_prefetch(s + t->ahead + k);
+            if (t->last && t->added && i + 1 < pairs)
+                for (int r = 0; r < 2; r++) fetch_added(vectors, t, s[2 + 4 * n + r]);
             element_row(vectors, 2, s, s + 2, n, x, t);
         }
         for (uint32_t i = 0; i < singles; i++, s += 1 + 2 * n) element_row(vectors, 1, s, s + 1, n, x, t);

@@ -35,15 +35,28 @@ INLINE void padded_row(const float *row, int columns, int first, float *y, int n
     zeros(y + before + inside, n - before - inside);
 }
 
+/* Every second element of two vectors, from the first and from the second on, where the compiler knows how. */
+#if LANES > 1 && (defined(__clang__) || __GNUC__ >= 12)
+#define HALVES
+#if LANES == 16
+#define EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define ODD 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#elif LANES == 8
+#define EVEN 0, 2, 4, 6, 8, 10, 12, 14
+#define ODD 1, 3, 5, 7, 9, 11, 13, 15
+#else
+#define EVEN 0, 2, 4, 6
+#define ODD 1, 3, 5, 7
+#endif
+INLINE vec even_half(const float *x) { return __builtin_shufflevector(load(x), load(x + LANES), EVEN); }
+INLINE vec odd_half(const float *x) { return __builtin_shufflevector(load(x), load(x + LANES), ODD); }
+#endif
+
 /* Every second element, from the first and from the second on: n of each. */
 INLINE void split(const float *x, float *even, float *odd, int n) {
-#if LANES == 16
-    for (int i = 0; i < n; i += LANES)
-        store(even + i, __builtin_shufflevector(load(x + 2 * i), load(x + 2 * i + LANES), 0, 2, 4, 6, 8, 10, 12, 14, 16,
-                                                18, 20, 22, 24, 26, 28, 30));
-    for (int i = 0; i < n; i += LANES)
-        store(odd + i, __builtin_shufflevector(load(x + 2 * i), load(x + 2 * i + LANES), 1, 3, 5, 7, 9, 11, 13, 15, 17,
-                                               19, 21, 23, 25, 27, 29, 31));
+#ifdef HALVES
+    for (int i = 0; i < n; i += LANES) store(even + i, even_half(x + 2 * i));
+    for (int i = 0; i < n; i += LANES) store(odd + i, odd_half(x + 2 * i));
 #else
     INDEPENDENT for (int i = 0; i < n; i++) even[i] = x[2 * i], odd[i] = x[2 * i + 1];
 #endif
@@ -51,10 +64,8 @@ INLINE void split(const float *x, float *even, float *odd, int n) {
 
 /* Every second element: n of them, and a few more. */
 INLINE void evens(const float *x, float *y, int n) {
-#if LANES == 16
-    for (int i = 0; i < n; i += LANES)
-        store(y + i, __builtin_shufflevector(load(x + 2 * i), load(x + 2 * i + LANES), 0, 2, 4, 6, 8, 10, 12, 14, 16, 18,
-                                             20, 22, 24, 26, 28, 30));
+#ifdef HALVES
+    for (int i = 0; i < n; i += LANES) store(y + i, even_half(x + 2 * i));
 #else
     INDEPENDENT for (int i = 0; i < n; i++) y[i] = x[2 * i];
 #endif
@@ -68,22 +79,51 @@ INLINE void by_phase(const float *x, float *y, int stride, int n) {
         for (int c = 0; c < stride * n; c++) y[c % stride * n + c / stride] = x[c];
 }
 
+#if LANES > 1
+/* n elements of a vector, and zeros. */
+INLINE vec first_of(vec x, int n) {
+    static const int32_t lanes[2 * LANES] = {[0 ... LANES - 1] = -1};
+    return (vec)((ivec)x & (ivec)load((const float *)(const void *)(lanes + LANES - n)));
+}
+#endif
+
 /* Rows that fit between their padding, which is zero before and stays so: what is beyond a row becomes zero. `step`
    and `wide`: from one row to the next in x and in y. */
 INLINE void inner_rows(const float *x, int rows, int columns, ptrdiff_t step, float *y, ptrdiff_t wide,
                        const float *end) {
 #if LANES > 1
-    static const int32_t lanes[2 * LANES] = {[0 ... LANES - 1] = -1};
     const int whole = columns / LANES * LANES, rest = columns - whole;
-    const ivec kept = (ivec)load((const float *)(const void *)(lanes + LANES - rest));
     for (; rows > 0 && x + columns + LANES <= end; rows--, x += step, y += wide) {
         for (int c = 0; c < whole; c += LANES) store(y + c, load(x + c));
-        if (rest) store(y + whole, (vec)((ivec)load(x + whole) & kept));
+        if (rest) store(y + whole, first_of(load(x + whole), rest));
     }
 #endif
     (void)end;
     for (; rows > 0; rows--, x += step, y += wide) memcpy(y, x, (size_t)columns * sizeof *y);
 }
+
+#ifdef HALVES
+/* Every second element, from the first or from the second on: n of them, and zeros up to a whole vector. */
+INLINE void half_row(const int odd, const float *x, float *y, int n) {
+    const int whole = n / LANES * LANES;
+    for (int c = 0; c < whole; c += LANES) store(y + c, odd ? odd_half(x + 2 * c) : even_half(x + 2 * c));
+    if (n > whole) store(y + whole, first_of(odd ? odd_half(x + 2 * whole) : even_half(x + 2 * whole), n - whole));
+}
+
+/* The same as `inner_rows` with a stride of two columns, `left` columns of padding in front, and n columns for each
+   phase: those of the first come first, then those of the second, where their zeros were written. */
+INLINE void split_rows(const float *x, int rows, int columns, ptrdiff_t step, float *y, ptrdiff_t wide, int n, int left,
+                       const float *end) {
+    const int odd = left % 2, fewer = columns / 2, more = columns - fewer;
+    for (; rows > 0 && x + columns + 2 * LANES <= end; rows--, x += step, y += wide)
+        if (odd)
+            half_row(1, x, y + left / 2 + 1, fewer), half_row(0, x, y + n + left / 2, more);
+        else
+            half_row(0, x, y + left / 2, more), half_row(1, x, y + n + left / 2, fewer);
+    for (; rows > 0; rows--, x += step, y += wide)
+        for (int c = left; c < left + columns; c++) y[c % 2 * n + c / 2] = x[c - left];
+}
+#endif
 
 /* Where a channel is padded in memory that starts where a vector does: so that its pixels do, too. */
 INLINE float *padded_start(const panel_t *l, float *room) {
@@ -107,11 +147,22 @@ KERNEL void pad_channel(const panel_t *l, const float *plane, const float *end, 
     const int inner = left <= 0 && g->columns - left <= wide;
     const int first = (max_i(0, -top) + every - 1) / every * every; /* row that is in the image */
     const int last = min_i(l->padded_rows, g->rows - top);          /* and behind them */
+#ifdef HALVES
+    if (stride == 2 && inner) rows = padded;
+#endif
     for (int i = 0; i < l->padded_rows; i += every)
         if (i < first || i >= last)
             zeros(rows + (ptrdiff_t)i * wide, wide);
         else if (!inner)
             padded_row(plane + (ptrdiff_t)(top + i) * g->columns, g->columns, left, rows + (ptrdiff_t)i * wide, wide, end);
+#ifdef HALVES
+    if (stride == 2 && inner) {
+        split_rows(plane + (ptrdiff_t)(top + first) * g->columns, (last - first + every - 1) / every, g->columns,
+                   (ptrdiff_t)every * g->columns, padded + (ptrdiff_t)first * wide, (ptrdiff_t)every * wide,
+                   l->padded_columns, -left, end);
+        return;
+    }
+#endif
     if (inner)
         inner_rows(plane + (ptrdiff_t)(top + first) * g->columns, (last - first + every - 1) / every, g->columns,
                    (ptrdiff_t)every * g->columns, rows + (ptrdiff_t)first * wide - left, (ptrdiff_t)every * wide, end);

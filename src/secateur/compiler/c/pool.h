@@ -18,6 +18,11 @@ INLINE void pool_bounds(int at, int size, int kernel, int dilation, int *first, 
 
 /* Along a row; the strides that are common are known to the C compiler. */
 INLINE void pool_along(pool_t kind, const float *x, float *y, int n, int stride, int kernel, int dilation) {
+    if (kernel == 3 && dilation == 1) { /* all at once */
+        INDEPENDENT for (int c = 0; c < n; c++)
+            y[c] = pooled(kind, pooled(kind, x[c * stride], x[c * stride + 1]), x[c * stride + 2]);
+        return;
+    }
     for (int c = 0; c < n; c++) y[c] = x[c * stride];
     for (int k = 1; k < kernel; k++)
         for (int c = 0; c < n; c++) y[c] = pooled(kind, y[c], x[c * stride + k * dilation]);
@@ -30,10 +35,15 @@ INLINE void pool_row(pool_t kind, const float *plane, float *s, float *y, int r,
     float *row = s + g.left;
     int first, last;
     pool_bounds(top, g.rows, g.kernel_rows, g.dilation_rows, &first, &last);
-    for (int c = 0; c < g.columns; c++) row[c] = nothing;
-    for (int k = first; k < last; k++) {
-        const float *from = plane + (ptrdiff_t)(top + k * g.dilation_rows) * g.columns;
-        for (int c = 0; c < g.columns; c++) row[c] = pooled(kind, row[c], from[c]);
+    const ptrdiff_t step = (ptrdiff_t)g.dilation_rows * g.columns;
+    const float *from = plane + (ptrdiff_t)top * g.columns + first * step;
+    if (last - first == 3) { /* all at once */
+        INDEPENDENT for (int c = 0; c < g.columns; c++)
+            row[c] = pooled(kind, pooled(kind, from[c], from[c + step]), from[c + 2 * step]);
+    } else {
+        for (int c = 0; c < g.columns; c++) row[c] = first < last ? from[c] : nothing;
+        for (int k = first + 1; k < last; k++)
+            INDEPENDENT for (int c = 0; c < g.columns; c++) row[c] = pooled(kind, row[c], from[c + (k - first) * step]);
     }
     if (g.stride_columns == 1)
         pool_along(kind, s, y, g.out_columns, 1, g.kernel_columns, g.dilation_columns);

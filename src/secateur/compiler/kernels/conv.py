@@ -4,10 +4,11 @@ import numpy as np
 
 from secateur.compiler.code import Code
 from secateur.compiler.kernels.activations import activation
-from secateur.compiler.kernels.choice import Choice, Costs, choices
+from secateur.compiler.kernels.choice import Choice, choices, fastest
 from secateur.compiler.kernels.conv_depthwise import depthwise
 from secateur.compiler.kernels.conv_small import conv_small
 from secateur.compiler.kernels.panel import FLOAT
+from secateur.compiler.kernels.processor import registers
 from secateur.compiler.kernels.streams import Matrix, streams
 from secateur.compiler.kernels.tiling import tilings
 from secateur.compiler.kernels.window import window
@@ -27,13 +28,14 @@ def conv(code: Code) -> None:
     if weight.shape[1] == 1 and op.get("group", 1) == op.input(0).shape[1] > 1:
         depthwise(code, w, weight)
         return
-    wide = _over_all_channels(weight, op.get("group", 1))
+    wide, channels = over_all_channels(weight, op.get("group", 1)), op.input(0).shape[1]
     ways = list(tilings(w, op.input(0), op.output, op.optional(3), code.target.pitch))
-    best = choices(wide, op.input(0).shape[1], ways, Costs())[0]
-    tiled(code, wide, best)
+    costs = code.costs.conv
+    found = choices(wide, channels, ways, costs.cache)
+    tiled(code, wide, fastest(found, len(wide), channels, costs, registers(code.target)))
 
 
-def _over_all_channels(weight: Matrix, groups: int) -> Matrix:
+def over_all_channels(weight: Matrix, groups: int) -> Matrix:
     """(outputs, channels * kernel): weights of other groups' channels are 0."""
     outputs = len(weight)
     rows = weight.reshape(groups, outputs // groups, -1)
@@ -53,7 +55,7 @@ def tiled(code: Code, weight: Matrix, choice: Choice) -> None:
     packed = streams(weight, every, columns.size, chunk, choice.write)
     bias = op.constant(2).astype(np.float32) if op.optional(2) is not None else np.zeros(outputs, np.float32)
     code.line(_copies(choice))
-    code.line(_layer(code, choice, chunk, packed.words.nbytes > Costs().second_cache))
+    code.line(_layer(code, choice, chunk, packed.words.nbytes > code.costs.conv.second_cache))
     at = code.constant(packed.table, "starts")
     b, words = code.constant(bias, "bias"), code.constant(packed.words, "weight")
     kernel = f"{choice.function}_{tiling.pixels}"

@@ -52,7 +52,8 @@ def _weight_by_columns(code: Code, product: Product) -> tuple[str, Layer] | None
     weight = _scaled(product.a.array, product.alpha)
     x = (product.b.steps[1], product.b.steps[0])
     layer = Layer(weight, product.columns, x, (1, product.columns), added, activation(code.op))
-    return None if best(layer, code.target) == "dense" and product.columns > 1 else (product.b.name, layer)
+    dense = best(layer, code.target, code.costs.matrix) == "dense"
+    return None if dense and product.columns > 1 else (product.b.name, layer)
 
 
 def _added(code: Code, product: Product, turned: bool) -> tuple[str, tuple[int, int]] | None:

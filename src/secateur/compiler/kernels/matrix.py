@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secateur.compiler.code import Code
+from secateur.compiler.costs import MatrixCosts, total
 from secateur.compiler.kernels import matrix_formats as formats
-from secateur.compiler.kernels.matrix_costs import Costs, estimates
+from secateur.compiler.kernels.matrix_costs import FEW, pieces
 from secateur.compiler.kernels.matrix_formats import SLICE, Floats
 from secateur.compiler.kernels.processor import looks_up
 from secateur.compiler.targets import Target
@@ -20,7 +21,7 @@ BAND_BYTES = 1 << 15  # of a panel's part that stays in the first cache
 CHUNK = 192  # outputs
 TILE_ROWS = 12  # as in gemm.h, where it is widest
 TILE_SLICES = 2
-COSTS = Costs()
+WORTH = 1.15  # a sparse form must be estimated so much faster than the dense one
 
 
 @dataclass(frozen=True)
@@ -50,20 +51,30 @@ Call = Callable[[str, str, str], str]
 
 def multiply(code: Code, layer: Layer) -> Call:
     """In the form that is estimated to be the fastest; its weights are added to the program's."""
-    form = best(layer, code.target)
+    form = best(layer, code.target, code.costs.matrix)
     code.form = form
     return FORMS[form](code, layer)
 
 
-def best(layer: Layer, target: Target, costs: Costs = COSTS) -> str:
+def best(layer: Layer, target: Target, costs: MatrixCosts) -> str:
     """The form with the lowest estimate."""
     if layer.weight.shape[1] > np.iinfo(np.uint16).max:
         return "dense"
     if target.pitch == 1:  # no vectors: an element costs a little more than a weight
         return "rows" if np.count_nonzero(layer.weight) < 0.7 * layer.weight.size else "plain"
+    work = work_of(layer, target)
+    return min(work, key=lambda form: handicap(form) * total(work[form], costs))
+
+
+def handicap(form: str) -> float:
+    """What an estimate is multiplied by before it is compared with others."""
+    return 1.0 if form == "dense" else WORTH
+
+
+def work_of(layer: Layer, target: Target) -> dict[str, dict[str, float]]:
+    """Form -> its pieces of work, of the forms that a processor with vectors has."""
     wide = panel_rows(layer.rows, target)
-    found = estimates(layer.weight, layer.rows, costs, wide, _band(wide), looks_up(target))
-    return min(found, key=lambda form: found[form])
+    return pieces(layer.weight, layer.rows, wide, _band(wide), looks_up(target))
 
 
 def panel_rows(rows: int, target: Target) -> int:
@@ -129,7 +140,7 @@ def _blocks(code: Code, layer: Layer) -> Call:
         code, (packed.start, "starts"), (packed.index, "inputs"), (packed.values, "weight, in sparse slices")
     )
     inputs = layer.weight.shape[1]
-    if layer.rows <= COSTS.few:
+    if layer.rows <= FEW:
         code.headers.add("spmv")
         return _call(code, layer, "blocks_product", weights, inputs)
     code.headers.add("gemm")

@@ -1,0 +1,168 @@
+"""What does each piece of a layer's work cost on a processor?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ConvCosts:
+    """Of a convolution, in nanoseconds; only what they are to one another counts.
+
+    Attributes:
+        cache: bytes of the first cache that the pixels of a block of channels may fill.
+        second_cache: bytes of weights that stay in the second cache from tile to tile.
+        element: one weight, each time that it is read.
+        element_vector: one weight and one vector of pixels.
+        far_vector: likewise, where the pixels do not come from the first cache.
+        sums: starting and storing the sums of one output.
+        sum_vector: one vector of them.
+        carried_vector: likewise, of sums that go on from an earlier block of channels.
+        column: one column of a block of rows, each time that it is read.
+        block_vector: one row of a block and one vector of pixels.
+        far_block_vector: one column and one vector of pixels that do not come from the first cache.
+        pack_vector: one vector of the panel.
+        pack_row: one row of pixels that is copied.
+        stage_row: one row of pixels of the output that is copied.
+    """
+
+    cache: float
+    second_cache: float
+    element: float
+    element_vector: float
+    far_vector: float
+    sums: float
+    sum_vector: float
+    carried_vector: float
+    column: float
+    block_vector: float
+    far_block_vector: float
+    pack_vector: float
+    pack_row: float
+    stage_row: float
+
+
+@dataclass(frozen=True)
+class MatrixCosts:
+    """Of a product with a constant matrix, in nanoseconds; only what they are to one another counts.
+
+    Attributes:
+        dense: one weight and one row.
+        dense_alone: one weight, however few rows there are: what it takes to read it.
+        block: one input of a sparse slice and one row.
+        block_alone: the same, of rows computed by themselves.
+        element_alone: one element, without tables.
+        output_alone: one output's loop over its elements.
+        table_row: one row of a slice's table.
+        table: one table of a slice.
+        element: one element of a panel: its weight and place.
+        element_vector: one element and one vector of rows.
+        start: one output in one band.
+        sum_vector: a vector of its sums.
+        turn: a vector of x or y that is transposed.
+        far_byte: one byte of weights that are too many for the second cache.
+    """
+
+    dense: float
+    dense_alone: float
+    block: float
+    block_alone: float
+    element_alone: float
+    output_alone: float
+    table_row: float
+    table: float
+    element: float
+    element_vector: float
+    start: float
+    sum_vector: float
+    turn: float
+    far_byte: float
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Of all that there are several ways for.
+
+    Attributes:
+        conv: of convolutions.
+        matrix: of products with a constant matrix.
+    """
+
+    conv: ConvCosts
+    matrix: MatrixCosts
+
+
+def total(pieces: Mapping[str, float], costs: ConvCosts | MatrixCosts) -> float:
+    """Nanoseconds of so many of each piece of work."""
+    return sum(count * float(getattr(costs, piece)) for piece, count in pieces.items())
+
+
+WIDE = Costs(
+    ConvCosts(
+        cache=28 * 1024,
+        second_cache=512 * 1024,
+        element=1.0,
+        element_vector=0.62,
+        far_vector=0.55,
+        sums=0.0,
+        sum_vector=2.1,
+        carried_vector=2.1,
+        column=0.5,
+        block_vector=0.53,
+        far_block_vector=0.0,
+        pack_vector=1.5,
+        pack_row=4.0,
+        stage_row=15.0,
+    ),
+    MatrixCosts(
+        dense=0.036,
+        dense_alone=0.09,
+        block=0.62,
+        block_alone=1.8,
+        element_alone=1.25,
+        output_alone=8.0,
+        table_row=1.7,
+        table=4.0,
+        element=2.0,
+        element_vector=0.6,
+        start=8.0,
+        sum_vector=1.5,
+        turn=1.0,
+        far_byte=0.0,
+    ),
+)
+"""Of AVX-512 (AMD Zen 5), in cycles: fitted by hand to the layers of `benchmarks.engine`."""
+NARROW = Costs(
+    ConvCosts(
+        cache=28 * 1024,
+        second_cache=512 * 1024,
+        element=0.35,
+        element_vector=0.18,
+        far_vector=0.115,
+        sums=1.0,
+        sum_vector=0.74,
+        carried_vector=0.81,
+        column=0.38,
+        block_vector=0.15,
+        far_block_vector=0.1,
+        pack_vector=0.73,
+        pack_row=0.0,
+        stage_row=7.8,
+    ),
+    MatrixCosts(
+        dense=0.0237,
+        dense_alone=0.0843,
+        block=0.401,
+        block_alone=0.925,
+        element_alone=0.441,
+        output_alone=1.91,
+        table_row=0.728,
+        table=1.71,
+        element=0.293,
+        element_vector=0.371,
+        start=1.72,
+        sum_vector=0.0,
+        turn=4.49,
+        far_byte=0.0043,
+    ),
+)
+"""Of AVX2 (AMD Zen 3), in nanoseconds: what `secateur calibrate` measured."""
