@@ -79,7 +79,7 @@ def test_a_weight_on_the_left(rows: int) -> None:
         (sparse(64, 128, 1.0), 64, ("dense",)),
         (sparse(64, 128, block=16), 1, ("blocks",)),
         (sparse(64, 128, block=16), 64, ("blocks",)),
-        (sparse(64, 128), 1, ("tables", "rows", "blocks")),
+        (sparse(64, 128), 1, ("windows", "rows", "blocks")),
         (sparse(256, 512), 64, ("elements",)),
     ],
 )
@@ -133,12 +133,29 @@ def test_formats_hold_the_elements() -> None:
     blocks = formats.blocks(weight)
     assert blocks.index.tolist() == [0, 1, 2]
     assert blocks.values[:, :3].tolist() == [[0, 0, 3], [2, 0, 0], [0, 0, 4]]
-    tables = formats.tables(weight)
-    assert tables.counts.tolist() == [[2]]
-    assert tables.index[:, :3].tolist() == [[1, 0, 0], [0, 0, 2]]
-    assert tables.values[:, :3].tolist() == [[2, 0, 3], [0, 0, 4]]
+    windows = formats.windows(weight, 2)
+    assert windows.start.tolist() == [0, 2]
+    assert windows.base.tolist() == [0, 1]  # the second would end behind the inputs if it began at 2
+    assert windows.index[:, :3].tolist() == [[1, 0, 0], [0, 0, 1]]
+    assert windows.values[:, :3].tolist() == [[2, 0, 3], [0, 0, 4]]
+    assert formats.windows(np.zeros((3, 8), np.float32), 8).start.tolist() == [0, 0]
     elements = formats.elements(weight, chunk=2, band=2)
     assert elements.start.tolist() == [0, 1, 3]
     assert elements.order.tolist() == [[0, 1], [0, 1], [0, 0], [0, 0]]
     assert elements.counts.tolist() == [[1, 0], [0, 0], [1, 0], [1, 0]]
     assert elements.values.tolist() == [2, 3, 4]
+
+
+@pytest.mark.parametrize("window", [8, 32])
+@pytest.mark.parametrize("density", [0.0, 0.05, 0.4, 1.0])
+def test_windows_hold_every_element_once(window: int, density: float) -> None:
+    weight = sparse(37, 45, density)
+    packed, found = formats.windows(weight, window), np.zeros((48, 45), np.float32)
+    for number, (first, last) in enumerate(zip(packed.start, packed.start[1:], strict=False)):
+        for row in range(first, last):
+            outputs = 16 * number + np.arange(16)
+            assert packed.base[row] + window <= 45
+            assert packed.index[row].max() < window
+            np.add.at(found, (outputs, packed.base[row] + packed.index[row]), packed.values[row])
+    np.testing.assert_array_equal(found[:37], weight)
+    assert not found[37:].any()

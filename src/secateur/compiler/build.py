@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from secateur.compiler.emit import Sources
+from secateur.compiler.features import machine_features
 from secateur.compiler.files.dispatch import run_name, variants
-from secateur.compiler.kernels.processor import machine_features
 from secateur.compiler.targets import Target
 from secateur.compiler.toolchain import Toolchain, toolchain
 from secateur.errors import CompileError

@@ -52,8 +52,8 @@ class MatrixCosts:
         block_alone: the same, of rows computed by themselves.
         element_alone: one element, without tables.
         output_alone: one output's loop over its elements.
-        table_row: one row of a slice's table.
-        table: one table of a slice.
+        window_row: one row of a slice, from a window of the inputs.
+        window_slice: one slice of them.
         element: one element of a panel: its weight and place.
         element_vector: one element and one vector of rows.
         start: one output in one band.
@@ -68,8 +68,8 @@ class MatrixCosts:
     block_alone: float
     element_alone: float
     output_alone: float
-    table_row: float
-    table: float
+    window_row: float
+    window_slice: float
     element: float
     element_vector: float
     start: float
@@ -120,8 +120,8 @@ WIDE = Costs(
         block_alone=1.8,
         element_alone=1.25,
         output_alone=8.0,
-        table_row=1.7,
-        table=4.0,
+        window_row=2.0,
+        window_slice=12.0,
         element=2.0,
         element_vector=0.6,
         start=8.0,
@@ -135,34 +135,34 @@ NARROW = Costs(
     ConvCosts(
         cache=28 * 1024,
         second_cache=512 * 1024,
-        element=0.35,
-        element_vector=0.18,
-        far_vector=0.115,
-        sums=1.0,
-        sum_vector=0.74,
-        carried_vector=0.81,
-        column=0.38,
-        block_vector=0.15,
-        far_block_vector=0.1,
-        pack_vector=0.73,
+        element=0.264,
+        element_vector=0.198,
+        far_vector=0.103,
+        sums=2.72,
+        sum_vector=0.547,
+        carried_vector=0.541,
+        column=0.644,
+        block_vector=0.126,
+        far_block_vector=0.049,
+        pack_vector=0.625,
         pack_row=0.0,
-        stage_row=7.8,
+        stage_row=7.45,
     ),
     MatrixCosts(
-        dense=0.0237,
-        dense_alone=0.0843,
-        block=0.401,
-        block_alone=0.925,
-        element_alone=0.441,
-        output_alone=1.91,
-        table_row=0.728,
-        table=1.71,
-        element=0.293,
-        element_vector=0.371,
-        start=1.72,
-        sum_vector=0.0,
-        turn=4.49,
-        far_byte=0.0043,
+        dense=0.023,
+        dense_alone=0.0775,
+        block=0.381,
+        block_alone=0.872,
+        element_alone=0.417,
+        output_alone=2.14,
+        window_row=1.16,
+        window_slice=0.0,
+        element=0.194,
+        element_vector=0.434,
+        start=0.63,
+        sum_vector=0.294,
+        turn=3.6,
+        far_byte=0.0025,
     ),
 )
 """Of AVX2 (AMD Zen 3), in nanoseconds: what `secateur calibrate` measured."""

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from secateur.compiler.costs import NARROW, WIDE, ConvCosts, Costs, MatrixCosts
-from secateur.compiler.kernels.processor import looks_up, machine_features
+from secateur.compiler.features import machine_features
+from secateur.compiler.kernels.processor import lookup
 from secateur.compiler.targets import Target
 from secateur.errors import CompileError
 from secateur.files import write_atomically
@@ -28,7 +29,7 @@ def costs_of(target: Target) -> Costs:
 
 def built_in(target: Target) -> Costs:
     """Measured on another machine whose vectors are as wide."""
-    return WIDE if looks_up(target) else NARROW
+    return WIDE if lookup(target) == 32 else NARROW
 
 
 def kept_file() -> Path:

@@ -4,6 +4,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from secateur.compiler.features import machine_features
 from secateur.errors import CompileError, did_you_mean
 
 OPTIMISED = ("-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
@@ -21,7 +22,6 @@ class Target:
         package: of Debian, which brings the first of them.
         zig: the same for zig, which compiles for every target.
         hosted: it has an operating system: a shared library is built, with threads.
-        tile: pixels that a convolution computes at a time; they fit the registers.
         pitch: planes of images start at multiples of so many elements, so that vectors are aligned.
         higher: targets that the library chooses at run time where the processor has their features.
         features: as GCC names them, that the lower ones lack.
@@ -33,7 +33,6 @@ class Target:
     package: str
     zig: tuple[str, ...] = ()
     hosted: bool = True
-    tile: int = 64
     pitch: int = 16
     higher: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
@@ -45,7 +44,8 @@ X86 = platform.machine() in ("x86_64", "AMD64")
 
 def _native() -> Target:
     flag = "-march=native" if X86 else "-mcpu=native"
-    return Target("native", (flag,), HOST, "gcc", ("-mcpu=native",))
+    pitch = 8 if "avx2" in machine_features() and "avx512f" not in machine_features() else 16
+    return Target("native", (flag,), HOST, "gcc", ("-mcpu=native",), pitch=pitch)
 
 
 def _x86(level: int, *higher: str, features: tuple[str, ...] = ()) -> Target:
@@ -64,7 +64,7 @@ def _cortex(cpu: str, zig: str, *flags: str) -> Target:
     options = (f"-mcpu={cpu}", "-mthumb", *flags)
     package = "gcc-arm-none-eabi libnewlib-arm-none-eabi"
     zig_options = ("-target", zig, f"-mcpu={cpu.replace('-', '_')}")
-    return Target(cpu, options, ("arm-none-eabi-gcc",), package, zig_options, hosted=False, tile=8, pitch=1)
+    return Target(cpu, options, ("arm-none-eabi-gcc",), package, zig_options, hosted=False, pitch=1)
 
 
 ALL = (

@@ -5,7 +5,7 @@
 #ifndef SECATEUR_SPMV_H
 #define SECATEUR_SPMV_H
 #include "gemm.h"
-#if LANES == 16
+#if LANES >= 8
 #include <immintrin.h>
 #endif
 
@@ -94,43 +94,51 @@ KERNEL void blocks_product(part_t p, const float *x, steps_t xs, const uint32_t 
     }
 }
 
-/* Elements, for processors that look up 16 values in a table of 32 at once: the inputs are cut in tables of 32, and
-   in each of its tables a slice has counts[...] rows; every output finds in a row its next element of that table,
-   its place in the table, or 0. */
-enum { TABLE = 32 };
-
-INLINE void table_rows(const float *table, const float *w, const uint8_t *index, int n, float *sums) {
+/* One row of a slice: each output's next element that lies in a window of the inputs, or 0. */
+INLINE void add_window(const int window, const float *x, const uint8_t *index, const float *w, vec *sum) {
 #if LANES == 16
-    const __m512 low = _mm512_loadu_ps(table), high = _mm512_loadu_ps(table + 16);
-    __m512 sum = _mm512_load_ps(sums);
-    for (int j = 0; j < n; j++) {
-        const __m512i at = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)(index + j * SLICE)));
-        sum = _mm512_fmadd_ps(_mm512_loadu_ps(w + j * SLICE), _mm512_permutex2var_ps(low, at, high), sum);
+    const __m512i at = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)index));
+    const __m512 found = window == 32
+                             ? _mm512_permutex2var_ps(_mm512_loadu_ps(x), at, _mm512_loadu_ps(x + 16))
+                             : _mm512_permutexvar_ps(at, _mm512_castps256_ps512(_mm256_loadu_ps(x)));
+    *sum += load(w) * (vec)found;
+#elif defined(__AVX2__)
+    if (window == 8) {
+        const __m256 values = _mm256_loadu_ps(x);
+        for (int v = 0; v < 2; v++) {
+            const __m256i at = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)(index + 8 * v)));
+            sum[v] += load(w + 8 * v) * (vec)_mm256_permutevar8x32_ps(values, at);
+        }
+        return;
     }
-    _mm512_store_ps(sums, sum);
-#else
-    for (int j = 0; j < n; j++)
-        for (int i = 0; i < SLICE; i++) sums[i] += w[j * SLICE + i] * table[index[j * SLICE + i]];
+#endif
+#if LANES < 16
+    float found[SLICE];
+    for (int i = 0; i < SLICE; i++) found[i] = x[index[i]];
+    for (int v = 0; v < SLICE_VECS; v++) sum[v] += load(w + v * LANES) * load(found + v * LANES);
+    (void)window;
 #endif
 }
 
-KERNEL void tables_product(part_t p, const float *x, steps_t xs, const uint32_t *start, const uint8_t *counts,
-                           const uint8_t *index, const float *w, int rows, int inputs, int outputs, finish_t f,
-                           float *s) {
-    const int tables = (inputs + TABLE - 1) / TABLE;
+/* Elements, for processors that look up a vector of values in registers, each lane its own: rows of a slice from
+   start[slice] on, each from `window` inputs that begin at base[...]. */
+INLINE void windows_product(part_t p, const float *x, steps_t xs, const uint32_t *start, const uint16_t *base,
+                            const uint8_t *index, const float *w, int rows, int inputs, int outputs, finish_t f,
+                            float *s, const int window) {
     SHARE((outputs + SLICE - 1) / SLICE, lo, hi);
     for (int r = 0; r < rows; r++) {
         const float *xr = side_by_side(x, xs, r, inputs, s);
-        float last[TABLE] = {0}; /* nothing is read beyond the end of x */
-        memcpy(last, xr + (tables - 1) * TABLE, sizeof(float) * (size_t)(inputs - (tables - 1) * TABLE));
         for (ptrdiff_t t = lo; t < hi; t++) {
-            float sums[SLICE] __attribute__((aligned(64))) = {0};
-            ptrdiff_t at = start[t];
-            for (int k = 0; k < tables; k++) {
-                const int n = counts[t * tables + k];
-                table_rows(k + 1 < tables ? xr + k * TABLE : last, w + at * SLICE, index + at * SLICE, n, sums);
-                at += n;
+            vec a[SLICE_VECS], b[SLICE_VECS]; /* two sums, so that no product waits for the one before */
+            float sums[SLICE];
+            for (int v = 0; v < SLICE_VECS; v++) a[v] = b[v] = splat(0);
+            size_t j = start[t];
+            for (; j + 2 <= start[t + 1]; j += 2) {
+                add_window(window, xr + base[j], index + j * SLICE, w + j * SLICE, a);
+                add_window(window, xr + base[j + 1], index + (j + 1) * SLICE, w + (j + 1) * SLICE, b);
             }
+            if (j < start[t + 1]) add_window(window, xr + base[j], index + j * SLICE, w + j * SLICE, a);
+            for (int v = 0; v < SLICE_VECS; v++) store(sums + v * LANES, a[v] + b[v]);
             finish_tile(sums, SLICE, 1, min_i(SLICE, outputs - (int)t * SLICE), r, t * SLICE, f);
         }
     }

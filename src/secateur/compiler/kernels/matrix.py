@@ -12,7 +12,7 @@ from secateur.compiler.costs import MatrixCosts, total
 from secateur.compiler.kernels import matrix_formats as formats
 from secateur.compiler.kernels.matrix_costs import FEW, pieces
 from secateur.compiler.kernels.matrix_formats import SLICE, Floats
-from secateur.compiler.kernels.processor import looks_up
+from secateur.compiler.kernels.processor import lookup
 from secateur.compiler.targets import Target
 
 Steps = tuple[int, int]
@@ -74,12 +74,12 @@ def handicap(form: str) -> float:
 def work_of(layer: Layer, target: Target) -> dict[str, dict[str, float]]:
     """Form -> its pieces of work, of the forms that a processor with vectors has."""
     wide = panel_rows(layer.rows, target)
-    return pieces(layer.weight, layer.rows, wide, _band(wide), looks_up(target))
+    return pieces(layer.weight, layer.rows, wide, _band(wide), lookup(target))
 
 
 def panel_rows(rows: int, target: Target) -> int:
     """Rows that are computed together where each element is read for itself: their sums fit the registers."""
-    panels = -(-rows // (128 if looks_up(target) else 32))
+    panels = -(-rows // (128 if lookup(target) == 32 else 32))
     return -(-rows // (panels * SLICE)) * SLICE
 
 
@@ -157,17 +157,18 @@ def _rows(code: Code, layer: Layer) -> Call:
     return _call(code, layer, "rows_product", weights, layer.weight.shape[1])
 
 
-def _tables(code: Code, layer: Layer) -> Call:
-    packed = formats.tables(layer.weight)
+def _windows(code: Code, layer: Layer) -> Call:
+    window = lookup(code.target)
+    packed = formats.windows(layer.weight, window)
     code.headers.add("spmv")
     weights = _constants(
         code,
         (packed.start, "starts"),
-        (packed.counts, "rows of each table"),
-        (packed.index, "places in the tables"),
-        (packed.values, "weight, by tables"),
+        (packed.base, "windows"),
+        (packed.index, "places in the windows"),
+        (packed.values, "weight, by windows"),
     )
-    return _call(code, layer, "tables_product", weights, layer.weight.shape[1])
+    return _call(code, layer, "windows_product", weights, layer.weight.shape[1], f", {window}")
 
 
 def _elements(code: Code, layer: Layer) -> Call:
@@ -196,7 +197,7 @@ FORMS: Mapping[str, Callable[[Code, Layer], Call]] = {
     "dense": _dense,
     "blocks": _blocks,
     "rows": _rows,
-    "tables": _tables,
+    "windows": _windows,
     "elements": _elements,
 }
 """Name -> what writes it; `c/gemm.h`, `c/spmv.h` and `c/spmm.h` compute them."""

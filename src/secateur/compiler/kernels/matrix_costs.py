@@ -8,12 +8,13 @@ from secateur.compiler.kernels.matrix_formats import SLICE, Floats
 FEW = 4  # rows up to which each is computed by itself
 GROUP = 12  # rows that a tile holds
 SPARSE_GROUP = 24  # rows that a tile of a sparse slice holds
+SPARSE = 0.5  # of the weights: with more, windows hold most of what a dense slice does
 SECOND_CACHE = 512 * 1024  # bytes of weights that stay there between calls
 
 Pieces = dict[str, float]
 
 
-def pieces(weight: Floats, rows: int, wide: int, band: int, tables: bool) -> dict[str, Pieces]:
+def pieces(weight: Floats, rows: int, wide: int, band: int, window: int) -> dict[str, Pieces]:
     """Form -> how many of each piece of work of `MatrixCosts`.
 
     Args:
@@ -21,7 +22,7 @@ def pieces(weight: Floats, rows: int, wide: int, band: int, tables: bool) -> dic
         rows: that it is multiplied by.
         wide: rows of a panel.
         band: inputs whose part of a panel stays in the first cache.
-        tables: whether the processor looks up values in a register.
+        window: inputs that the processor looks up elements in; 0 where it does not.
     """
     elements = int(np.count_nonzero(weight))
     filled = formats.slices(weight).any(-1)
@@ -29,7 +30,7 @@ def pieces(weight: Floats, rows: int, wide: int, band: int, tables: bool) -> dic
     if rows > FEW:
         found = _many(weight, rows, wide, band, elements, used)
     else:
-        found = _few(weight, rows, tables, elements, used)
+        found = _few(weight, rows, window, elements, used)
     if filled.all():
         del found["blocks"]  # nothing to leave out
     return found
@@ -43,7 +44,7 @@ def _many(weight: Floats, rows: int, wide: int, band: int, elements: int, used: 
     }
 
 
-def _few(weight: Floats, rows: int, tables: bool, elements: int, used: int) -> dict[str, Pieces]:
+def _few(weight: Floats, rows: int, window: int, elements: int, used: int) -> dict[str, Pieces]:
     found: dict[str, Pieces] = {
         "dense": {
             "dense_alone": weight.size,
@@ -57,11 +58,11 @@ def _few(weight: Floats, rows: int, tables: bool, elements: int, used: int) -> d
             **_read(rows * elements * 6),
         },
     }
-    if tables:
-        packed = formats.tables(weight)
-        found["tables"] = {
-            "table_row": rows * len(packed.values),
-            "table": rows * packed.counts.size,
+    if 0 < window <= weight.shape[1] and elements < SPARSE * weight.size:
+        packed = formats.windows(weight, window)
+        found["windows"] = {
+            "window_row": rows * len(packed.values),
+            "window_slice": rows * (len(packed.start) - 1),
             **_read(rows * packed.values.size * 5),
         }
     return found

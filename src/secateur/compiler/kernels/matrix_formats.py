@@ -1,13 +1,13 @@
 """How does a constant matrix (outputs, inputs) lie in memory, as its kernel reads it?"""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 SLICE = 16  # outputs; as in gemm.h
-TABLE = 32  # inputs; as in spmv.h
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,14 @@ class Blocks:
 
 
 @dataclass(frozen=True)
-class Tables:
-    """In each table of inputs, so many rows of a slice as its fullest output has elements."""
+class Windows:
+    """Rows of a slice, from a window of so many inputs each: every output's next element, if it is there.
+
+    Rows of slice s begin at `start[s]`; `base` is a window's first input, `index` each element's place in it.
+    """
 
     start: NDArray[np.uint32]
-    counts: NDArray[np.uint8]
+    base: NDArray[np.uint16]
     index: NDArray[np.uint8]
     values: Floats
 
@@ -71,17 +74,37 @@ def blocks(weight: Floats) -> Blocks:
     return Blocks(_starts(used.sum(1)), np.nonzero(used)[1].astype(np.uint16), packed[used])
 
 
-def tables(weight: Floats) -> Tables:
-    """Elements of a table move to its front; the rows of the slice that are then empty are left out."""
-    inputs = -(-weight.shape[1] // TABLE) * TABLE
-    padded = np.pad(weight, ((0, 0), (0, inputs - weight.shape[1])))
-    tabled = _sliced(padded).reshape(-1, SLICE, inputs // TABLE, TABLE)
-    order = np.argsort(tabled == 0, axis=-1, kind="stable").astype(np.uint8)
-    front = np.take_along_axis(tabled, order, -1).transpose(0, 2, 3, 1)
-    index = np.where(front != 0, order.transpose(0, 2, 3, 1), 0).astype(np.uint8)
-    filled = front.any(-1)
-    counts = filled.sum(-1)
-    return Tables(_starts(counts.sum(-1)), counts.astype(np.uint8), index[filled], front[filled])
+def windows(weight: Floats, window: int) -> Windows:
+    """As few rows as follow from windows that begin where the first element is that is left; inputs >= window."""
+    inputs, sliced = weight.shape[1], _sliced(weight)
+    order = np.argsort(sliced == 0, axis=-1, kind="stable")
+    kept = np.arange(inputs) < np.count_nonzero(sliced, axis=-1)[:, :, None]
+    columns = np.pad(np.where(kept, order, inputs), ((0, 0), (0, 0), (0, 1)), constant_values=inputs)
+    values = np.pad(sliced, ((0, 0), (0, 0), (0, 1)))
+    at = np.zeros((*sliced.shape[:2], 1), np.int64)
+    rows: list[tuple[NDArray[Any], ...]] = []  # of each slice: whether there is one, base, places, values
+    while True:
+        following = np.take_along_axis(columns, at, -1)
+        first = following.min(axis=1, keepdims=True)
+        if (first == inputs).all():
+            break
+        base = np.minimum(first, inputs - window)
+        taken = (following < first + window) & (following < inputs)
+        found = np.where(taken, np.take_along_axis(values, following, -1), 0)
+        place = np.where(taken, following - base, 0)
+        rows.append((first[:, 0, 0] < inputs, base[:, 0, 0], place[:, :, 0], found[:, :, 0]))
+        at += taken
+    if not rows:
+        return Windows(
+            _starts(np.zeros(len(sliced), np.int64)),
+            np.zeros(0, np.uint16),
+            np.zeros((0, SLICE), np.uint8),
+            np.zeros((0, SLICE), np.float32),
+        )
+    there, bases, index, found = (np.stack(part, axis=1) for part in zip(*rows, strict=True))
+    return Windows(
+        _starts(there.sum(1)), bases[there].astype(np.uint16), index[there].astype(np.uint8), found[there]
+    )
 
 
 def elements(weight: Floats, chunk: int, band: int) -> Elements:

@@ -1,9 +1,8 @@
 """What can the processor of a target do, and what do its registers hold?"""
 
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
+from secateur.compiler.features import machine_features
 from secateur.compiler.targets import Target
 
 
@@ -31,28 +30,18 @@ MANY = {"paired": 14, "single": 14, "block_sums": 24, "block_rows": 8}  # 32 reg
 
 def registers(target: Target) -> Registers:
     """Of the processor that a target names; some of its libraries know better ones, too."""
-    if looks_up(target):
+    if lookup(target) == 32:
         return Registers(16, **MANY)
     if target.name == "aarch64":
         return Registers(4, **MANY)
     return Registers(8 if "avx2" in _features(target) else 4)
 
 
-def looks_up(target: Target) -> bool:
-    """Whether it finds 16 values at once in a table of 32 that two registers hold."""
-    return "avx512f" in _features(target)
+def lookup(target: Target) -> int:
+    """Of how many values in registers it looks up a vector of them, each lane its own: 32, 8, or none."""
+    features = _features(target)
+    return 32 if "avx512f" in features else 8 if "avx2" in features else 0
 
 
 def _features(target: Target) -> frozenset[str]:
     return machine_features() if target.name == "native" else frozenset(target.features)
-
-
-@cache
-def machine_features() -> frozenset[str]:
-    """Of this machine, where Linux tells: `flags` of x86, `Features` of Arm."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return frozenset()
-    named = (line for line in lines if line.lower().startswith(("flags", "features")))
-    return frozenset(next(named, "").split())

@@ -7,7 +7,7 @@ from secateur.compiler.kernels.panel import FLOAT, Panel
 from secateur.compiler.kernels.window import Window
 from secateur.compiler.program import Tensor
 
-MOST = 14  # units in a tile: more sums do not fit the registers
+MOST = 224  # pixels in a tile, for which there are kernels
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def _padded(tensor: Tensor, unit: int) -> bool:
 
 def _in_place(w: Window, x: Tensor, whole: bool, unit: int) -> Iterator[Tiling]:
     units = -(-w.out[1] // unit)
-    for tiles in sorted({-(-units // most) for most in range(1, MOST + 1)}):
+    for tiles in sorted({-(-units // most) for most in range(1, MOST // unit + 1)}):
         size, longer = divmod(units, tiles)
         if not whole and longer:  # staged tiles are all alike
             size, longer = size + 1, 0
@@ -85,12 +85,11 @@ def _in_place(w: Window, x: Tensor, whole: bool, unit: int) -> Iterator[Tiling]:
 def _shapes(w: Window, unit: int) -> Iterator[tuple[int, int]]:
     """(rows, columns) of tiles."""
     rows, columns = w.out
-    most = MOST * unit
-    if columns > most:
-        for units in (4, 7, 8, 12, MOST):
-            yield 1, units * unit
+    if columns > MOST:
+        for pixels in (64, 112, 128, 192, MOST):
+            yield 1, pixels
         return
-    widths = {columns, -(-columns // unit) * unit, min(-(-columns // 8) * 8, most)}
+    widths = {columns, -(-columns // unit) * unit, min(-(-columns // 8) * 8, MOST)}
     for width in sorted(widths):
-        for tiles in sorted({-(-rows // many) for many in range(1, min(rows, most // width) + 1)}):
+        for tiles in sorted({-(-rows // many) for many in range(1, min(rows, MOST // width) + 1)}):
             yield -(-rows // tiles), width
