@@ -13,6 +13,7 @@ from secateur.compiler.passes.recurrent import project_inputs_
 from secateur.compiler.passes.residuals import fuse_residuals_
 from secateur.compiler.passes.tidy import tidy_
 from secateur.compiler.passes.versions import modernize_
+from secateur.compiler.passes.volumes import volumes_
 
 PASSES: Sequence[Callable[[onnx_ir.Model], None]] = (
     modernize_,
@@ -25,6 +26,7 @@ PASSES: Sequence[Callable[[onnx_ir.Model], None]] = (
     project_inputs_,
     fuse_residuals_,
     fuse_activations_,
+    volumes_,
     tidy_,
 )
 """In place, one after the other."""
