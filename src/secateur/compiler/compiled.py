@@ -18,8 +18,8 @@ class CompiledModel:
     """A network as native code.
 
     Called with NumPy arrays or torch tensors in the order of its inputs; those that lie in memory as the
-    network reads them are not copied, others are (another order of axes, an odd address, a device). Calls from several threads wait for one another: they share the working
-    memory.
+    network reads them are not copied, others are: in another order, at an odd address, on a device. Calls
+    from several threads wait for one another: they share the working memory.
 
     Attributes:
         library: the file that was built.
@@ -83,8 +83,8 @@ def _from(given: Any, tensor: Tensor) -> NDArray[Any]:
     except Exception as error:  # whatever the library that it comes from raises
         kind = getattr(given, "dtype", type(given).__name__)
         raise CompileError(
-            f"The input {tensor.name!r} is of {kind} and cannot be read as an array: {error}. Expected a NumPy "
-            f"array or a torch tensor of {tensor.dtype.name} {tensor.shape}."
+            f"The input {tensor.name!r} is of {kind} and cannot be read as an array: {error}. Expected a "
+            f"NumPy array or a torch tensor of {tensor.dtype.name} {tensor.shape}."
         ) from error
 
 

@@ -8,6 +8,8 @@ from secateur.compiler.loops import Walk, loops, strides_of
 
 def _running(start: str, step: str, code: Code) -> None:
     op, x, y = code.op, code.op.input(0), code.op.output
+    if not x.shape or op.constant(1).size != 1:
+        raise op.refused("sums along no axis")
     axis = int(op.constant(1).reshape(-1)[0]) % len(x.shape)
     size = x.shape[axis]
     kept = [other for other in range(len(x.shape)) if other != axis]

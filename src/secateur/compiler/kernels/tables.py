@@ -146,6 +146,7 @@ def trilu(code: Code) -> None:
     op, x = code.op, code.op.input(0)
     rank = len(x.shape)
     first = int(op.constant(1).reshape(-1)[0]) if op.optional(1) is not None else 0
+    first = max(-x.size, min(x.size, first))  # beyond the corners nothing changes any more
     kept = ">=" if op.get("upper", 1) else "<="
     row, column = (Walk(tuple(int(other == axis) for other in range(rank))) for axis in (rank - 2, rank - 1))
     walks = [Walk(strides_of(x)), row, column]

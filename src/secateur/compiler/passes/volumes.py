@@ -10,6 +10,7 @@ import numpy as np
 import onnx_ir
 from onnx_ir import tape
 
+from secateur.compiler.bounds import MOST
 from secateur.compiler.passes.match import constant, numbers, shape_, sizes
 
 POOLS = ("AveragePool", "MaxPool")
@@ -35,7 +36,7 @@ def volumes_(graph: onnx_ir.Model) -> None:
         x = node.inputs[0] if node.inputs else None
         if x is None or node.op_type not in ("Conv", *POOLS) or len(sizes(x)) != 5 or _automatic(node):
             continue
-        if node.op_type == "Conv" and constant(node.inputs[1]) is None:
+        if node.op_type == "Conv" and not _unfolds(node, x):
             continue
         build = _Builder(graph.graph, node.outputs[0].name or "")
         answer = (_convolved if node.op_type == "Conv" else _pooled)(build, node, x)
@@ -43,6 +44,17 @@ def volumes_(graph: onnx_ir.Model) -> None:
         node.outputs[0].replace_all_uses_with(answer, replace_graph_outputs=True)
         answer.name = node.outputs[0].name
         graph.graph.remove(node, safe=True)
+
+
+def _unfolds(node: onnx_ir.Node, x: onnx_ir.Value) -> bool:
+    """Is the weight a constant, and can the elements of what its slices see be counted?"""
+    weight = constant(node.inputs[1])
+    if weight is None:
+        return False
+    batch, channels, slices, rows, columns = sizes(x)
+    padded = slices + sum(numbers(node, "pads", [0] * 6)[::3])
+    seen = weight.shape[2] * sizes(node.outputs[0])[2]
+    return batch * channels * max(padded, seen) * rows * columns <= MOST
 
 
 def _automatic(node: onnx_ir.Node) -> bool:
