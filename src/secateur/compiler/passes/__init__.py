@@ -7,6 +7,7 @@ import onnx_ir
 from secateur.compiler.passes.activations import fuse_activations_
 from secateur.compiler.passes.batchnorm import fold_batchnorms_
 from secateur.compiler.passes.conv_transposes import conv_transposes_
+from secateur.compiler.passes.grids import round_to_grids_
 from secateur.compiler.passes.linear import fold_transposes_, fuse_biases_
 from secateur.compiler.passes.pads import fold_pads_
 from secateur.compiler.passes.recurrent import project_inputs_
@@ -17,6 +18,7 @@ from secateur.compiler.passes.volumes import volumes_
 
 PASSES: Sequence[Callable[[onnx_ir.Model], None]] = (
     modernize_,
+    round_to_grids_,
     tidy_,
     fold_batchnorms_,
     conv_transposes_,
