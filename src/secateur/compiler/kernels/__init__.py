@@ -12,6 +12,7 @@ from secateur.compiler.kernels.conv_transpose import conv_transpose
 from secateur.compiler.kernels.copies import COPIES
 from secateur.compiler.kernels.cumulative import CUMULATIVE
 from secateur.compiler.kernels.elementwise import ELEMENTWISE
+from secateur.compiler.kernels.grid_sample import grid_sample
 from secateur.compiler.kernels.matmul import gemm, matmul
 from secateur.compiler.kernels.norms import NORMS
 from secateur.compiler.kernels.pool import POOLS
@@ -40,6 +41,7 @@ KERNELS: Mapping[str, Kernel] = {
     "ConvTranspose": conv_transpose,
     "GRU": gru,
     "Gemm": gemm,
+    "GridSample": grid_sample,
     "LSTM": lstm,
     "LogSoftmax": log_softmax,
     "MatMul": matmul,
