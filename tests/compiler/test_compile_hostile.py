@@ -45,6 +45,14 @@ def conv(weight: Sequence[int], bias: Sequence[int] | None = None, **attributes:
     return model([node], (1, 2, 5, 5), constants)
 
 
+def placed(
+    kind: str, shape: Sequence[int], constants: Constants, outputs: int = 1, **attributes: Any
+) -> onnx.ModelProto:
+    """An operator that reads or writes at the places which a constant holds."""
+    made = ["y", "z"][:outputs]
+    return model([helper.make_node(kind, ["x", *constants], made, **attributes)], shape, constants)
+
+
 HOSTILE = [
     '*/ int main(void) { system("touch /tmp/hacked"); } /*',
     'a"; system("touch /tmp/hacked"); //',
@@ -141,6 +149,36 @@ CONTRADICTIONS = {
     "more elements than there are": (
         model([helper.make_node("Reshape", ["x", "s"], ["y"])], (1, 4), {"s": np.array([1, 400])}),
         "of shape [1, 4]",
+    ),
+    "updates that are too few": (
+        placed("ScatterND", (3, 4), {"i": np.zeros((5, 1), np.int64), "u": np.ones((1, 4), np.float32)}),
+        "ask for [5, 4]",
+    ),
+    "more indices than axes": (
+        placed("ScatterND", (3,), {"i": np.zeros((5, 9), np.int64), "u": np.ones(5, np.float32)}),
+        "ask for [5, 1]",
+    ),
+    "indices beside what they point into": (
+        placed("GatherElements", (3, 4), {"i": np.zeros((2, 900), np.int64)}),
+        "ask for [2, 4]",
+    ),
+    "elements beside what they are written to": (
+        placed(
+            "ScatterElements", (3, 4), {"i": np.zeros((2, 9), np.int64), "u": np.ones((2, 9), np.float32)}
+        ),
+        "ask for [2, 4]",
+    ),
+    "more batches of indices": (
+        placed("GatherND", (2, 4), {"i": np.zeros((9, 1), np.int64)}, batch_dims=1),
+        "ask for [2, 1]",
+    ),
+    "one value for two": (
+        placed("OneHot", (3,), {"d": np.array(4), "v": np.ones(1, np.float32)}),
+        "exactly two elements",
+    ),
+    "more of the largest than there are": (
+        placed("TopK", (3,), {"k": np.array([4])}, outputs=2),
+        "less than the requested k",
     ),
 }
 

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
+import onnx
 import onnx_ir
 import onnxruntime
 import pytest
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 import secateur.compiler
 from secateur.graph.trace import trace
+from secateur.surgery.onnx.read import as_graph
 
 
 def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, groups: int = 1) -> nn.Sequential:
@@ -220,3 +222,21 @@ def _settle_(network: nn.Module) -> None:
         ):
             nn.init.normal_(module.running_mean, std=0.2)
             nn.init.uniform_(module.running_var, 0.5, 2)
+
+
+def test_what_follows_from_a_range_is_computed_when_it_is_compiled() -> None:
+    """Masks of shifted windows are written so: rows 0, 1, ... of zeros are set."""
+    model = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 18]> g (float[21, 3] x) => (float[21, 3] y)
+        <int64 first = {0}, int64 end = {14}, int64 step = {1}, int64[1] last = {-1}> {
+        rows = Range(first, end, step)
+        places = Unsqueeze(rows, last)
+        mask = ScatterND(zeros, places, ones)
+        y = Add(x, mask) }"""
+    )
+    for name, array in (("zeros", np.zeros((21, 3))), ("ones", np.ones((14, 3)))):
+        model.graph.initializer.append(onnx.numpy_helper.from_array(array.astype(np.float32), name))
+    compiled = secateur.compiler.compile(as_graph(model))
+    assert [step.kind for step in compiled.sources.steps] == ["Add"]
+    x = np.zeros((21, 3), np.float32)
+    np.testing.assert_array_equal(compiled(x)[:, 0], [1] * 14 + [0] * 7)

@@ -36,6 +36,17 @@ def test_place_of_the_largest() -> None:
     )
 
 
+def test_running_sums() -> None:
+    kinds = [f"<exclusive={e}, reverse={r}>" for e in (0, 1) for r in (0, 1)]
+    texts = [f"CumSum{kind}(x, {axis})" for kind in kinds for axis in ("first", "last")]
+    check(
+        "; ".join([*texts, "CumSum(n, last)"]),
+        x=numbers(5, 3, 7),
+        n=np.arange(12).reshape(3, 4),
+        constants={"first": np.array(0), "last": np.array(-1)},
+    )
+
+
 def test_nan_passes_through() -> None:
     x = np.array([[1, np.nan, 3, np.inf]], np.float32)
     largest, total = secateur.compiler.compile(as_graph(network("ReduceMax(x); ReduceSum(x)", {"x": x})))(x)

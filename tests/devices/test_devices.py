@@ -3,43 +3,20 @@
 What is run is `examples/firmware` on Cortex-M, and a program that reads its input on the others.
 """
 
-import shutil
-import struct
-import subprocess
 from pathlib import Path
 
-import numpy as np
 import pytest
 from compiled_nets import graph
-from compiled_programs import answers, built
+from compiled_programs import answers, built, linked
+from emulated import CORTEX, HOSTED, WASI, need, outputs_of
 
 from secateur.compiler import sources_of
-from secateur.compiler.build import write
+from secateur.compiler.build import build, write
 from secateur.compiler.check import relative
 from secateur.compiler.targets import target_of
 from secateur.surgery.onnx.run import caller
 
-FIRMWARE = Path(__file__).parents[2] / "examples" / "firmware"
-CORTEX = ("cortex-m3", "cortex-m4", "cortex-m7", "cortex-m55")
-WASI = (
-    "import { readFileSync } from 'node:fs'; import { WASI } from 'node:wasi';\n"
-    "const wasi = new WASI({ version: 'preview1' });\n"
-    "const code = await WebAssembly.compile(readFileSync(process.argv[2]));\n"
-    "wasi.start(await WebAssembly.instantiate(code, wasi.getImportObject()));\n"
-)
-HOSTED = {  # target -> compiler and its flags, and what runs the program
-    "aarch64": (("aarch64-linux-gnu-gcc", "-O2", "-static"), ("qemu-aarch64",)),
-    "armv7": (("arm-linux-gnueabihf-gcc", "-O2", "-static", "-march=armv7-a", "-mfpu=neon"), ("qemu-arm",)),
-    "riscv64": (("riscv64-linux-gnu-gcc", "-O2", "-static"), ("qemu-riscv64",)),
-    "wasm32": (("clang", "-O2", "--target=wasm32-wasi", "--sysroot=/usr", "-msimd128"), ("node",)),
-}
 NAMES = ("residual", "signal", "linear")
-
-
-def need(*tools: str) -> None:
-    for tool in tools:
-        if shutil.which(tool) is None:
-            pytest.skip(f"there is no {tool}; `make devices` installs it")
 
 
 @pytest.mark.parametrize("cpu", CORTEX)
@@ -49,17 +26,10 @@ def test_firmware_answers_as_onnx_runtime(cpu: str, name: str, tmp_path: Path) -
     net, inputs = graph(name)
     expected = caller(net)(inputs)[0]
     write(sources_of(graph(name)[0], target_of(cpu), {}).files, tmp_path / "model")
-    numbers = ", ".join(f"{float(x).hex()}f" for x in inputs[0].ravel())
-    (tmp_path / "example.h").write_text(f"static const float example[] = {{{numbers}}};\n")
-    options = (f"CPU={cpu}", "MODEL=model", "EXAMPLE=.", "OUT=build")
-    command = ["make", "-s", "-f", str(FIRMWARE / "Makefile"), *options, "run"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
-    lines = [line.split() for line in (done.stdout + done.stderr).splitlines()]
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "warning" not in done.stderr
-    y = [struct.unpack(">f", bytes.fromhex(line[1]))[0] for line in lines if line[0] == "output"]
-    assert relative(np.array(y, np.float32).reshape(expected.shape), expected) < 1e-4
-    assert 0 < int(next(line[1] for line in lines if line[0] == "ticks")) < 10_000_000
+    y, ticks, warnings = outputs_of(cpu, inputs[0], tmp_path)
+    assert "warning" not in warnings
+    assert relative(y.reshape(expected.shape), expected) < 1e-4
+    assert 0 < ticks < 10_000_000
 
 
 @pytest.mark.parametrize("target", HOSTED)
@@ -76,5 +46,18 @@ def test_other_processors_answer_as_onnx_runtime(target: str, name: str, tmp_pat
     if target == "wasm32":
         (tmp_path / "run.mjs").write_text(WASI)
         command = [*runner, "--no-warnings", tmp_path / "run.mjs", program]
+    for y, expected in zip(answers(command, sources, inputs), caller(net)(inputs), strict=True):
+        assert relative(y, expected) < 1e-4
+
+
+@pytest.mark.parametrize("target", [name for name in HOSTED if target_of(name).hosted])
+def test_the_library_that_is_built_is_the_one_that_runs(target: str, tmp_path: Path) -> None:
+    runner = HOSTED[target][1][0]
+    compiler = target_of(target).compilers[0]
+    need(compiler, runner)
+    net, inputs = graph("residual")
+    sources = sources_of(graph("residual")[0], target_of(target), {}, threads=2)
+    program = linked(build(sources, target_of(target)), sources, (compiler,), tmp_path)
+    command = [runner, "-L", f"/usr/{compiler.removesuffix('-gcc')}", program]
     for y, expected in zip(answers(command, sources, inputs), caller(net)(inputs), strict=True):
         assert relative(y, expected) < 1e-4

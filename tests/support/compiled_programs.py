@@ -1,5 +1,6 @@
 """A compiled network as a program: inputs come through stdin, outputs go to stdout, as plain bytes."""
 
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,28 +34,31 @@ int main(void) {
     return 0;
 }
 """
-FILES = ("main.c", "model.c", "weights.c")
+FLAGS = ("-std=gnu11", "-Wall", "-Wextra", "-Werror", "-I.")
 
 
 def built(sources: Sources, compiler: Sequence[str], folder: Path) -> Path:
     """The program, or an AssertionError with what the compiler says, warnings included."""
+    write({**sources.files, "main.c": _main(sources)}, folder)
+    return _compiled([*compiler, *FLAGS, "main.c", "model.c", "weights.c"], folder)
+
+
+def linked(library: Path, sources: Sources, compiler: Sequence[str], folder: Path) -> Path:
+    """The same around a library that is built already; it lies beside the program."""
+    write({"model.h": sources.files["model.h"], "main.c": _main(sources)}, folder)
+    shutil.copy(library, folder / library.name)
+    return _compiled([*compiler, *FLAGS, "main.c", library.name, "-Wl,-rpath,$ORIGIN"], folder)
+
+
+def _main(sources: Sources) -> bytes:
     main = MAIN.replace("IN_SIZES}", f"{_bytes('INPUT', len(sources.inputs))}}}")
-    main = main.replace("OUT_SIZES}", f"{_bytes('OUTPUT', len(sources.outputs))}}}")
-    write({**sources.files, "main.c": main.encode()}, folder)
+    return main.replace("OUT_SIZES}", f"{_bytes('OUTPUT', len(sources.outputs))}}}").encode()
+
+
+def _compiled(command: Sequence[str], folder: Path) -> Path:
     program = folder / "program"
-    command = [
-        *compiler,
-        "-std=gnu11",
-        "-Wall",
-        "-Wextra",
-        "-Werror",
-        "-I.",
-        *FILES,
-        "-o",
-        program.name,
-        "-lm",
-    ]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    whole = [*command, "-o", program.name, "-lm"]
+    done = subprocess.run(whole, cwd=folder, capture_output=True, text=True, timeout=250, check=False)
     assert done.returncode == 0, done.stderr
     return program
 

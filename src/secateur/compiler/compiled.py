@@ -18,8 +18,8 @@ class CompiledModel:
     """A network as native code.
 
     Called with NumPy arrays or torch tensors in the order of its inputs; those that lie in memory as the
-    network reads them are not copied. Calls from several threads wait for one another: they share the working
-    memory.
+    network reads them are not copied, others are: in another order, at an odd address, on a device. Calls
+    from several threads wait for one another: they share the working memory.
 
     Attributes:
         library: the file that was built.
@@ -66,17 +66,26 @@ class CompiledModel:
 
 
 def _array(given: Any, tensor: Tensor) -> NDArray[Any]:
-    array = given if type(given) is np.ndarray else _from(given)
+    array = given if type(given) is np.ndarray else _from(given, tensor)
     if array.shape != tensor.shape or array.dtype != tensor.dtype:
+        native = array.dtype.isnative
         raise CompileError(
-            f"The input {tensor.name!r} is {array.dtype.name} {array.shape}. Expected {tensor.dtype.name} "
-            f"{tensor.shape}: shapes are fixed when the network is compiled."
+            f"The input {tensor.name!r} is {array.dtype.name if native else array.dtype.str} {array.shape}. "
+            f"Expected {tensor.dtype.name} {tensor.shape}: shapes are fixed when the network is compiled."
         )
-    return array if array.flags.c_contiguous else np.ascontiguousarray(array)
+    flags = array.flags
+    return array if flags.c_contiguous and flags.aligned else np.array(array, order="C")
 
 
-def _from(given: Any) -> NDArray[Any]:
-    return np.asarray(given.detach().cpu().numpy() if hasattr(given, "detach") else given)
+def _from(given: Any, tensor: Tensor) -> NDArray[Any]:
+    try:
+        return np.asarray(given.detach().cpu().numpy() if hasattr(given, "detach") else given)
+    except Exception as error:  # whatever the library that it comes from raises
+        kind = getattr(given, "dtype", type(given).__name__)
+        raise CompileError(
+            f"The input {tensor.name!r} is of {kind} and cannot be read as an array: {error}. Expected a "
+            f"NumPy array or a torch tensor of {tensor.dtype.name} {tensor.shape}."
+        ) from error
 
 
 def _address(array: NDArray[Any]) -> int:

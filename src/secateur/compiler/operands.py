@@ -97,9 +97,46 @@ def _view(node: onnx_ir.Node, shapes: list[Shape | None]) -> Expected:
     return {} if x is None or y is None or prod(x) == prod(y) else {0: y}
 
 
+def _scatter_nd(_: onnx_ir.Node, shapes: list[Shape | None]) -> Expected:
+    x, indices = shapes[:2]
+    if x is None or indices is None:
+        return {}
+    if not indices or indices[-1] > len(x):
+        return {1: (*indices[:-1], len(x))}
+    return {2: (*indices[:-1], *x[indices[-1] :])}
+
+
+def _gather_nd(node: onnx_ir.Node, shapes: list[Shape | None]) -> Expected:
+    x, indices, batch = *shapes[:2], _number(node, "batch_dims", 0)
+    if x is None or indices is None:
+        return {}
+    return {1: (*x[:batch], *indices[batch:-1], min([*indices[-1:], len(x) - batch]))}
+
+
+def _by_element(node: onnx_ir.Node, shapes: list[Shape | None]) -> Expected:
+    """Along the other axes, indices are no longer than what they point into; updates are as long as they."""
+    x, indices = shapes[:2]
+    if x is None or indices is None or len(x) != len(indices):
+        return {} if x is None or indices is None else {1: x}
+    axis = _number(node, "axis", 0) % max(1, len(x))
+    within = tuple(
+        i if a == axis else min(i, size) for a, (i, size) in enumerate(zip(indices, x, strict=True))
+    )
+    return {1: within} if node.op_type == "GatherElements" else {1: within, 2: indices}
+
+
+def _grid(_: onnx_ir.Node, shapes: list[Shape | None]) -> Expected:
+    x, grid = shapes[:2]
+    return {} if x is None or grid is None else {1: (x[0], *grid[1 : len(x) - 1], len(x) - 2)}
+
+
 EXPECTED: Mapping[str, Callable[[onnx_ir.Node, list[Shape | None]], Expected]] = {
     **dict.fromkeys(("Conv", "ConvTranspose"), _conv),
+    "GatherND": _gather_nd,
     "Gemm": _gemm,
+    "GridSample": _grid,
+    "ScatterND": _scatter_nd,
+    **dict.fromkeys(("GatherElements", "Scatter", "ScatterElements"), _by_element),
     **dict.fromkeys(("LayerNormalization", "RMSNormalization", "InstanceNormalization"), _normalization),
     **dict.fromkeys(("RNN", "GRU", "LSTM"), _recurrent),
     **dict.fromkeys(("Flatten", "Reshape", "Squeeze", "Unsqueeze"), _view),

@@ -14,6 +14,7 @@ from secateur.compiler.targets import Target
 from secateur.graph.folding import worth_folding
 from secateur.surgery.onnx.example import input_shapes
 
+ROUNDS = 16  # of folding; shapes that are computed from folded ones again and again end there
 PAGE = 4096  # bytes after which addresses fall into the same set of the first cache
 
 
@@ -31,14 +32,20 @@ def fix_shapes_(graph: onnx_ir.Model, sizes: Mapping[str, Sequence[int]]) -> Non
     refuse_large(graph)
     write_out_(graph)
     refuse_contradictions(graph)
-    for _ in range(2):  # what is folded makes more shapes known
+    for _ in range(ROUNDS):  # what is folded makes more shapes known, and those more constants
+        before = len(graph.graph)
         for node in graph.graph:
             for output in node.outputs:
                 output.shape = None  # what the file declares may be wrong
+        for value in graph.graph.initializers.values():
+            if value.const_value is not None:  # it had a shape of its own before it was folded
+                value.shape = onnx_ir.Shape(value.const_value.shape)
         common.ShapeInferencePass(check_type=False, strict_mode=False)(graph)
         fold_constants(graph, should_fold=worth_folding)
         common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(graph)
         common.RemoveUnusedNodesPass()(graph)
+        if len(graph.graph) == before:
+            break
     refuse_large(graph)
     refuse_operands(graph)
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from secateur.compiler.features import machine_features
 from secateur.errors import CompileError, did_you_mean
 
-OPTIMISED = ("-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
+OPTIMISATION = "-O3"
+OPTIMISED = ("-std=gnu11", OPTIMISATION, "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
 WARNINGS = ("-Wall", "-Wextra")
 
 
@@ -38,6 +39,9 @@ class Target:
     features: tuple[str, ...] = ()
 
 
+GLIBC = "2.28"  # zig links against this version; a library runs with it and later ones
+BARE = ("-fshort-enums", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables")
+"""Without them zig's objects ask a firmware's linker for Linux's enums and for what unwinds exceptions."""
 HOST = ("cc", "gcc", "clang")
 X86 = platform.machine() in ("x86_64", "AMD64")
 
@@ -52,18 +56,20 @@ def _x86(level: int, *higher: str, features: tuple[str, ...] = ()) -> Target:
     name = f"x86-64-v{level}"
     compilers = HOST if X86 else ("x86_64-linux-gnu-gcc",)
     package = "gcc" if X86 else "gcc-x86-64-linux-gnu libc6-dev-amd64-cross"
-    zig = ("-target", "x86_64-linux-gnu.2.28", f"-mcpu=x86_64_v{level}")
+    zig = ("-target", f"x86_64-linux-gnu.{GLIBC}", f"-mcpu=x86_64_v{level}")
     return Target(name, (f"-march={name}",), compilers, package, zig, higher=higher, features=features)
 
 
-def _linux(name: str, triple: str, package: str, zig: str, *flags: str) -> Target:
-    return Target(name, flags, (f"{triple}-gcc",), package, ("-target", zig))
+def _linux(name: str, triple: str, package: str, flags: tuple[str, ...] = (), zig_cpu: str = "") -> Target:
+    zig = ("-target", f"{triple}.{GLIBC}", *((f"-mcpu={zig_cpu}",) if zig_cpu else ()))
+    return Target(name, flags, (f"{triple}-gcc",), package, zig)
 
 
 def _cortex(cpu: str, zig: str, *flags: str) -> Target:
     options = (f"-mcpu={cpu}", "-mthumb", *flags)
     package = "gcc-arm-none-eabi libnewlib-arm-none-eabi"
-    zig_options = ("-target", zig, f"-mcpu={cpu.replace('-', '_')}")
+    single = "-fp64" if "-mfpu=fpv5-sp-d16" in flags else ""  # some of these have no unit for doubles
+    zig_options = ("-target", zig, f"-mcpu={cpu.replace('-', '_')}{single}", *BARE)
     return Target(cpu, options, ("arm-none-eabi-gcc",), package, zig_options, hosted=False, pitch=1)
 
 
@@ -72,25 +78,15 @@ ALL = (
     _x86(2, "x86-64-v3", "x86-64-v4"),
     _x86(3, "x86-64-v4", features=("avx2", "fma", "bmi", "bmi2")),
     _x86(4, features=("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")),
-    _linux(
-        "aarch64",
-        "aarch64-linux-gnu",
-        "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
-        "aarch64-linux-gnu.2.28",
-    ),
+    _linux("aarch64", "aarch64-linux-gnu", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),
     _linux(
         "armv7",
         "arm-linux-gnueabihf",
         "gcc-arm-linux-gnueabihf libc6-dev-armhf-cross",
-        "arm-linux-gnueabihf",
-        *("-march=armv7-a", "-mfpu=neon", "-mfloat-abi=hard"),
+        ("-march=armv7-a", "-mfpu=neon", "-mfloat-abi=hard"),
+        "generic+v7a+neon",
     ),
-    _linux(
-        "riscv64",
-        "riscv64-linux-gnu",
-        "gcc-riscv64-linux-gnu libc6-dev-riscv64-cross",
-        "riscv64-linux-musl",
-    ),
+    _linux("riscv64", "riscv64-linux-gnu", "gcc-riscv64-linux-gnu libc6-dev-riscv64-cross"),
     Target(
         "wasm32",
         ("--target=wasm32-wasi", "-msimd128"),

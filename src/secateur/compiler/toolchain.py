@@ -7,7 +7,7 @@ import shutil
 import sys
 from dataclasses import dataclass
 
-from secateur.compiler.targets import HOST, OPTIMISED, WARNINGS, Target
+from secateur.compiler.targets import HOST, OPTIMISATION, OPTIMISED, WARNINGS, Target
 from secateur.errors import CompileError
 
 
@@ -32,7 +32,9 @@ class Toolchain:
     def link(self, target: Target, threads: int, objects: list[str]) -> list[str]:
         """The command that makes a shared library, without its name."""
         flags = target.zig if self.zig else target.flags
-        return [*self.command, *flags, "-shared", *objects, "-lm", *(THREADED if threads > 1 else ())]
+        threaded = THREADED if threads > 1 else ()
+        # without an optimisation zig adds its own checks' library, of 200 kB
+        return [*self.command, *flags, OPTIMISATION, "-shared", *objects, "-lm", *threaded]
 
 
 THREADED = ("-pthread", "-Wl,-z,nodelete")  # the workers live on after dlclose()

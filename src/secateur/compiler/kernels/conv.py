@@ -18,7 +18,7 @@ __all__ = ["conv"]
 
 
 def conv(code: Code) -> None:
-    """One or two axes; any stride, dilation, padding and groups; a constant weight."""
+    """One to three axes; any stride, dilation, padding and groups; a constant weight."""
     op = code.op
     weight = op.constant(1).astype(np.float32)
     w = window(op, weight.shape[2:])

@@ -75,7 +75,7 @@ def blocks(weight: Floats) -> Blocks:
 
 
 def windows(weight: Floats, window: int) -> Windows:
-    """As few rows as follow from windows that begin where the first element is that is left; inputs >= window."""
+    """Each window begins at the first element that is left; there are at least `window` inputs."""
     inputs, sliced = weight.shape[1], _sliced(weight)
     order = np.argsort(sliced == 0, axis=-1, kind="stable")
     kept = np.arange(inputs) < np.count_nonzero(sliced, axis=-1)[:, :, None]

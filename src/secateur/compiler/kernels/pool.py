@@ -7,7 +7,7 @@ from secateur.compiler.kernels.window import Window, window
 
 
 def max_pool(code: Code) -> None:
-    """One or two axes; any stride, dilation, padding, ceil_mode; without the output of indices."""
+    """One to three axes; any stride, dilation, padding, ceil_mode; without the output of indices."""
     if len(code.op.outputs) > 1 and code.op.outputs[1] is not None:
         raise code.op.refused("answers the indices of the largest, too")
     g = _windowed(code)
@@ -15,7 +15,7 @@ def max_pool(code: Code) -> None:
 
 
 def average_pool(code: Code) -> None:
-    """One or two axes; any stride, dilation, padding, ceil_mode and count_include_pad."""
+    """One to three axes; any stride, dilation, padding, ceil_mode and count_include_pad."""
     g = _windowed(code)
     numbers = (_width(g), code.op.get("count_include_pad", 0), g.pads[2], g.pads[3])
     code.call("average_pool", *_planes(code), *numbers, g.arguments, header="pool")

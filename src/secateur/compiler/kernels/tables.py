@@ -106,6 +106,56 @@ def gather_elements(code: Code) -> None:
     )
 
 
+def gather_nd(code: Code) -> None:
+    """Any number of batch axes; indices may be computed, or negative; those outside read the edge."""
+    op, x, indices, y = code.op, code.op.input(0), code.op.input(1), code.op.output
+    batch, depth = op.get("batch_dims", 0), indices.shape[-1]
+    own, behind = strides_of(x), len(x.shape) - op.get("batch_dims", 0) - indices.shape[-1]
+    walks = [
+        Walk(strides_of(y)),
+        Walk((*own[:batch], *[0] * (len(indices.shape) - 1 - batch), *own[batch + depth :])),
+        Walk((*strides_of(indices)[:-1], *[0] * behind)),
+    ]
+    places = [f"place(x1[{{2}} + {i}], {x.shape[batch + i]}) * {own[batch + i]}" for i in range(depth)]
+    code.headers.add("numbers")
+    for line in loops(y.shape, walks, f"y0[{{0}}] = x0[{' + '.join(['{1}', *places])}];"):
+        code.line(line)
+
+
+def one_hot(code: Code) -> None:
+    """Along any axis, of a depth that is a constant; indices may be negative; those outside are nowhere."""
+    op, indices, y = code.op, code.op.input(0), code.op.output
+    axis = op.get("axis", -1) % len(y.shape)
+    own, depth = strides_of(indices), y.shape[axis]
+    walks = [
+        Walk(strides_of(y)),
+        Walk((*own[:axis], 0, *own[axis:])),
+        Walk(tuple(int(other == axis) for other in range(len(y.shape)))),
+    ]
+    code.headers.add("base")
+    body = (
+        f"{{{{ const int64_t at = (int64_t)x0[{{1}}]; "
+        f"y0[{{0}}] = x2[(at < 0 ? at + {depth} : at) == {{2}}]; }}}}"
+    )
+    for line in loops(y.shape, walks, body):
+        code.line(line)
+
+
+def trilu(code: Code) -> None:
+    """Both triangles; the diagonal is a constant; every type."""
+    op, x = code.op, code.op.input(0)
+    rank = len(x.shape)
+    first = int(op.constant(1).reshape(-1)[0]) if op.optional(1) is not None else 0
+    first = max(-x.size, min(x.size, first))  # beyond the corners nothing changes any more
+    kept = ">=" if op.get("upper", 1) else "<="
+    row, column = (Walk(tuple(int(other == axis) for other in range(rank))) for axis in (rank - 2, rank - 1))
+    walks = [Walk(strides_of(x)), row, column]
+    code.headers.add("base")
+    for line in loops(x.shape, walks, f"y0[{{0}}] = {{2}} - {{1}} {kept} {first} ? x0[{{0}}] : 0;"):
+        code.line(line)
+    code.reuses = (0, 0)
+
+
 def _gathered(code: Code, walks: list[Walk], size: int, stride: int) -> None:
     code.headers.add("numbers")
     for line in loops(
@@ -117,5 +167,8 @@ def _gathered(code: Code, walks: list[Walk], size: int, stride: int) -> None:
 TABLES: Mapping[str, Callable[[Code], None]] = {
     "Gather": gather,
     "GatherElements": gather_elements,
+    "GatherND": gather_nd,
+    "OneHot": one_hot,
     "Pad": pad,
+    "Trilu": trilu,
 }

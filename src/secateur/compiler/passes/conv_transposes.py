@@ -7,7 +7,7 @@ import onnx_ir
 from numpy.typing import NDArray
 from onnx_ir import tape
 
-from secateur.compiler.passes.match import constant
+from secateur.compiler.passes.match import constant, numbers, shape_, sizes
 
 Weight = NDArray[np.float32]
 
@@ -50,16 +50,16 @@ def conv_transposes_(graph: onnx_ir.Model) -> None:
 
 
 def _spread(node: onnx_ir.Node) -> Spread | None:
-    weight, x, y = constant(node.inputs[1]), _sizes(node.inputs[0]), _sizes(node.outputs[0])
-    strides, dilations = _numbers(node, "strides", [1, 1]), _numbers(node, "dilations", [1, 1])
+    weight, x, y = constant(node.inputs[1]), sizes(node.inputs[0]), sizes(node.outputs[0])
+    strides, dilations = numbers(node, "strides", [1, 1]), numbers(node, "dilations", [1, 1])
     automatic = "auto_pad" in node.attributes and node.attributes["auto_pad"].as_string() != "NOTSET"
     bias = len(node.inputs) > 2 and node.inputs[2] is not None and constant(node.inputs[2]) is None
     plain = len(set(strides)) == 1 and set(dilations) == {1} and not automatic and not bias
     if weight is None or weight.ndim != 4 or not plain or "output_shape" in node.attributes:
         return None
-    pads, stride = _numbers(node, "pads", [0] * 4), strides[0]
+    pads, stride = numbers(node, "pads", [0] * 4), strides[0]
     taps = tuple(-(-size // stride) for size in weight.shape[2:])
-    group = _numbers(node, "group", [1])[0]
+    group = numbers(node, "group", [1])[0]
     return Spread(stride, group, (pads[0], pads[1]), (taps[0], taps[1]), (x[2], x[3]), (y[2], y[3]))
 
 
@@ -73,22 +73,22 @@ def _written(build: tape.Tape, node: onnx_ir.Node, spread: Spread) -> onnx_ir.Va
         inputs.append(build.initializer(repeated, name=f"{name}.bias"))
     before = [taps - 1 for taps in spread.taps]
     behind = [m - size for m, size in zip(spread.rounds, spread.size, strict=True)]
-    batch = _sizes(x)[0]
+    batch = sizes(x)[0]
     result = build.op("Conv", inputs, {"pads": [*before, *behind], "group": spread.groups})
-    _shape_(result, (batch, weight.shape[0], *spread.rounds), x)
+    shape_(result, (batch, weight.shape[0], *spread.rounds), x)
     s, channels = spread.stride, weight.shape[0] // spread.stride**2
     if s > 1:
         result = build.op("DepthToSpace", [result], {"blocksize": s, "mode": "CRD"})
-        _shape_(result, (batch, channels, s * spread.rounds[0], s * spread.rounds[1]), x)
-    if spread.pads != (0, 0) or _sizes(result)[2:] != list(spread.out):
+        shape_(result, (batch, channels, s * spread.rounds[0], s * spread.rounds[1]), x)
+    if spread.pads != (0, 0) or sizes(result)[2:] != list(spread.out):
         ends = [pad + out for pad, out in zip(spread.pads, spread.out, strict=True)]
         lists = {"starts": list(spread.pads), "ends": ends, "axes": [2, 3]}
         known = [
-            build.initializer(onnx_ir.tensor(np.array(numbers, np.int64)), name=f"{name}.{what}")
-            for what, numbers in lists.items()
+            build.initializer(onnx_ir.tensor(np.array(places, np.int64)), name=f"{name}.{what}")
+            for what, places in lists.items()
         ]
         result = build.op("Slice", [result, *known])
-        _shape_(result, (batch, channels, *spread.out), x)
+        shape_(result, (batch, channels, *spread.out), x)
     return result
 
 
@@ -105,20 +105,3 @@ def _by_phase(weight: Weight, spread: Spread) -> Weight:
             groups * outputs * s * s, inputs // groups, rows, columns
         )
     )
-
-
-def _shape_(value: onnx_ir.Value, shape: tuple[int, ...], like: onnx_ir.Value | None) -> None:
-    value.shape = onnx_ir.Shape(shape)
-    value.type = like.type if like is not None else None
-
-
-def _sizes(value: onnx_ir.Value | None) -> list[int]:
-    shape = value.shape if value is not None else None
-    return [size for size in shape or () if isinstance(size, int)]
-
-
-def _numbers(node: onnx_ir.Node, name: str, default: list[int]) -> list[int]:
-    if name not in node.attributes:
-        return default
-    value = node.attributes[name].value
-    return [int(number) for number in value] if isinstance(value, list | tuple) else [int(value)]

@@ -1,5 +1,6 @@
 """What do passes ask of a graph?"""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,27 @@ def scalar(value: onnx_ir.Value | None, default: float) -> float | None:
         return default
     array = constant(value)
     return None if array is None or array.size != 1 else float(np.asarray(array).reshape(-1)[0])
+
+
+def sizes(value: onnx_ir.Value | None) -> list[int]:
+    """Of a value, whose shape is known."""
+    shape = value.shape if value is not None else None
+    return [size for size in shape or () if isinstance(size, int)]
+
+
+def shape_(value: onnx_ir.Value, shape: Sequence[int], like: onnx_ir.Value | None) -> onnx_ir.Value:
+    """Say what a new node answers: this shape, and the type of another value."""
+    value.shape = onnx_ir.Shape(shape)
+    value.type = like.type if like is not None else None
+    return value
+
+
+def numbers(node: onnx_ir.Node, name: str, default: list[int]) -> list[int]:
+    """An attribute of one or several whole numbers."""
+    if name not in node.attributes:
+        return default
+    value = node.attributes[name].value
+    return [int(number) for number in value] if isinstance(value, list | tuple) else [int(value)]
 
 
 def absorb_(keeper: onnx_ir.Node, absorbed: onnx_ir.Node) -> None:

@@ -1,0 +1,79 @@
+"""Which numbers are rounded to a grid, as int8 networks in ONNX's QDQ form say it?
+
+They are computed in single precision here, on the grid's points.
+"""
+
+import numpy as np
+import onnx_ir
+from onnx_ir import tape
+
+from secateur.compiler.passes.match import constant, scalar, shape_, sizes
+
+LIMITS = {onnx_ir.DataType.INT8: (-128, 127), onnx_ir.DataType.UINT8: (0, 255)}
+
+
+def round_to_grids_(graph: onnx_ir.Model) -> None:
+    """DequantizeLinear(QuantizeLinear(x)), of one scale for all: Div, Round, Clip, Mul."""
+    for node in list(graph.graph):
+        if node.op_type == "DequantizeLinear":
+            _read_before_padding_(graph, node)
+    for node in list(graph.graph):
+        rounding = node.inputs[0].producer() if node.inputs and node.inputs[0] is not None else None
+        if node.op_type != "DequantizeLinear" or rounding is None or rounding.op_type != "QuantizeLinear":
+            continue
+        ends = _ends(rounding, node)
+        if ends is None:
+            continue
+        build = tape.Tape(graph.graph)
+        answer = _rounded(build, rounding, node, ends)
+        graph.graph.insert_before(node, build.nodes)
+        node.outputs[0].replace_all_uses_with(answer, replace_graph_outputs=True)
+        answer.name = node.outputs[0].name
+        graph.graph.remove(node, safe=True)
+
+
+def _read_before_padding_(graph: onnx_ir.Model, reading: onnx_ir.Node) -> None:
+    """DequantizeLinear(Pad(bytes)) -> Pad(DequantizeLinear(bytes)), as `quantize/onnx/channels.py` pads."""
+    padding = reading.inputs[0].producer() if reading.inputs[0] is not None else None
+    step, zero = (scalar(value, 0) for value in [*reading.inputs[1:], None][:2])
+    if padding is None or padding.op_type != "Pad" or len(padding.inputs) > 2 or step is None or zero is None:
+        return
+    build = tape.Tape(graph.graph)
+    stored = padding.inputs[0]
+    floats = build.op("DequantizeLinear", [stored, *reading.inputs[1:]])
+    shape_(floats, sizes(stored), reading.outputs[0])
+    name = reading.outputs[0].name
+    outside = build.initializer(onnx_ir.tensor(np.array(-zero * step, np.float32)), name=f"{name}.outside")
+    answer = build.op("Pad", [floats, padding.inputs[1], outside])
+    shape_(answer, sizes(reading.outputs[0]), reading.outputs[0])
+    graph.graph.insert_before(reading, build.nodes)
+    reading.outputs[0].replace_all_uses_with(answer, replace_graph_outputs=True)
+    answer.name = name
+    graph.graph.remove(reading, safe=True)
+
+
+def _ends(rounding: onnx_ir.Node, reading: onnx_ir.Node) -> tuple[float, float] | None:
+    """The grid's first and last number, in steps; None where the two differ, or it is not one grid."""
+    known = [[scalar(value, 0) for value in [*node.inputs[1:], None][:2]] for node in (rounding, reading)]
+    stored = rounding.inputs[2] if len(rounding.inputs) > 2 else None
+    kind = onnx_ir.DataType.UINT8 if stored is None else stored.dtype
+    if known[0] != known[1] or None in known[0] or kind not in LIMITS:
+        return None
+    zero = known[0][1] or 0.0
+    return LIMITS[kind][0] - zero, LIMITS[kind][1] - zero
+
+
+def _rounded(
+    build: tape.Tape, rounding: onnx_ir.Node, reading: onnx_ir.Node, ends: tuple[float, float]
+) -> onnx_ir.Value:
+    x, scale, name = rounding.inputs[0], constant(rounding.inputs[1]), reading.outputs[0].name
+    assert x is not None, "a node has an input"
+    step, low, high = (
+        build.initializer(onnx_ir.tensor(np.array(number, np.float32).reshape(())), name=f"{name}.{what}")
+        for what, number in (("step", np.asarray(scale).reshape(-1)[0]), ("low", ends[0]), ("high", ends[1]))
+    )
+    answer = x
+    for kind, others in (("Div", [step]), ("Round", []), ("Clip", [low, high]), ("Mul", [step])):
+        answer = build.op(kind, [answer, *others])
+        shape_(answer, sizes(x), x)
+    return answer

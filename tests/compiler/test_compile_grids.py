@@ -1,0 +1,47 @@
+"""Is an int8 network in ONNX's QDQ form computed on its grid's points?"""
+
+import numpy as np
+import onnx
+import onnx_ir
+import onnxruntime
+import pytest
+from int8_nets import NETS, batches, graph
+
+import secateur.compiler
+from secateur.compiler.check import relative
+from secateur.quantize.onnx.convert import to_int8
+from secateur.surgery.onnx.read import as_graph
+
+
+def as_written(model: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
+    """ONNX Runtime's answer, each node computed as it stands."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+    answer: np.ndarray = session.run(None, {session.get_inputs()[0].name: x})[0]
+    return answer
+
+
+@pytest.mark.parametrize("name", ["residual", "perceptron", "attention"])
+def test_networks_of_whole_numbers(name: str) -> None:
+    shape = NETS[name].shape
+    model = onnx_ir.to_proto(as_graph(to_int8(graph(name), batches(shape))))
+    assert "QuantizeLinear" in {node.op_type for node in model.graph.node}
+    x = batches(shape, count=1, size=1, seed=9)[0][0]
+    # a number in the middle between two points may be rounded either way
+    assert relative(secateur.compiler.compile(as_graph(model))(x), as_written(model, x)) < 0.02
+
+
+def test_one_grid() -> None:
+    model = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 18]> g (float[9] x) => (float[9] y, float[9] z)
+        <float s = {0.5}, int8 p = {3}, uint8 u = {200}> {
+        a = QuantizeLinear(x, s, p)
+        y = DequantizeLinear(a, s, p)
+        b = QuantizeLinear(x, s, u)
+        z = DequantizeLinear(b, s, u) }"""
+    )
+    x = np.array([-1e9, -99.6, -0.25, -0.1, 0.0, 0.25, 0.75, 12.3, 1e9], np.float32)
+    y, z = secateur.compiler.compile(as_graph(model))(x)
+    np.testing.assert_array_equal(y, [-65.5, -65.5, 0, 0, 0, 0, 1, 12.5, 62])
+    np.testing.assert_array_equal(z, [-100, -99.5, 0, 0, 0, 0, 1, 12.5, 27.5])
