@@ -172,13 +172,14 @@ def _origin(options: Options) -> str:
     command = f"python -m benchmarks.{options.name} --seeds {len(options.seeds)} --write"
     where, threads = machine.describe(), torch.get_num_threads()
     return (
-        f"Made by `{command}` on {date.today()}, revision {_revision()}. PyTorch {where['torch']}, "
+        f"Made by `{command}` on {date.today()}, revision {revision()}. PyTorch {where['torch']}, "
         f"{threads} thread{'s' if threads > 1 else ''}; Python {where['python']}, {where['system']}, "
         f"{where['processor']}, {where['cores']} cores that other work shared."
     )
 
 
-def _revision() -> str:
+def revision() -> str:
+    """Of this checkout."""
     asked = ["git", "describe", "--always", "--dirty"]
     answer = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
     return answer.stdout.strip() or "unknown"

@@ -1,7 +1,7 @@
 """How much faster are pruned networks, compiled, than the same networks in other runtimes?
 
 python -m benchmarks.engine [--only resnet50-90 ...] [--threads 1 2] [--write]
-python -m benchmarks.engine --layers [--only resnet50-90 ...]
+python -m benchmarks.engine --layers [--only resnet50-90 ...] [--write]
 
 All run the same graph on the same input in turns; zeros are those of the smallest random weights of every
 convolution, linear and recurrent layer. `engine_peers` says which other runtimes are measured, and where.
@@ -10,6 +10,7 @@ convolution, linear and recurrent layer. `engine_peers` says which other runtime
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,13 +19,16 @@ import numpy as np
 import onnx_ir
 import onnxruntime
 import torch
-from benchmarks.common import RESULTS, table
+from benchmarks.common import RESULTS, revision, table
 from benchmarks.engine_layers import layers
 from benchmarks.engine_peers import Call, peers
 from benchmarks.engine_rows import ROWS, Row
 from numpy.typing import NDArray
 
 import secateur
+from secateur.compiler.costs_file import kept_file
+from secateur.compiler.kernels.processor import registers
+from secateur.compiler.targets import target_of
 from secateur.graph.trace import trace
 from secateur.measure import machine
 from secateur.measure.latency import Timing, time_calls
@@ -43,13 +47,17 @@ def main() -> None:
     parser.add_argument(
         "--threads", nargs="+", type=int, default=[1, 2], help="of all runtimes (default: 1 2)"
     )
-    parser.add_argument("--write", action="store_true", help="keep the table in results/engine.md")
+    parser.add_argument("--write", action="store_true", help="keep the table in results/")
     parser.add_argument("--layers", action="store_true", help="the time of each layer instead, on one thread")
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.layers:
+        sections = []
         for name in given.only:
-            print(f"\n{name}\n\n{layers(*ROWS[name].made())}", flush=True)
+            sections.append(f"## {name}\n\n{layers(*ROWS[name].made())}")
+            print(f"\n{sections[-1]}", flush=True)
+        if given.write:
+            _keep("engine_layers", "Layers of compiled networks", "\n\n".join(sections))
         return
     rows = []
     for name in given.only:
@@ -60,10 +68,21 @@ def main() -> None:
     print(f"\n{text}")
     if given.write:
         note = (
-            f"Medians, p10 to p90 in brackets; {machine.describe()['processor']}, which other work shared. "
-            "Empty where a runtime is not installed or does not run the network."
+            "Medians, p10 to p90 in brackets. Empty: a runtime is not installed, or does not run the network."
         )
-        (RESULTS / "engine.md").write_text(f"# Compiled networks\n\n{text}\n\n{note}\n", encoding="utf-8")
+        _keep("engine", "Compiled networks", f"{text}\n\n{note}")
+
+
+def _keep(name: str, title: str, text: str) -> None:
+    """The sheet, and where it comes from."""
+    lanes = registers(target_of("native")).lanes
+    costs = "measured by `secateur calibrate`" if kept_file().is_file() else "built in"
+    origin = (
+        f"Made by `python -m benchmarks.engine` on {date.today()}, revision {revision()}. "
+        f"{machine.describe()['processor']}, vectors of {lanes} floats, which other work shared; costs of "
+        f"layers {costs}."
+    )
+    (RESULTS / f"{name}.md").write_text(f"# {title}\n\n{text}\n\n{origin}\n", encoding="utf-8")
 
 
 def measured(name: str, row: Row, threads: int) -> list[str]:

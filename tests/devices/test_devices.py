@@ -58,6 +58,6 @@ def test_the_library_that_is_built_is_the_one_that_runs(target: str, tmp_path: P
     net, inputs = graph("residual")
     sources = sources_of(graph("residual")[0], target_of(target), {}, threads=2)
     program = linked(build(sources, target_of(target)), sources, (compiler,), tmp_path)
-    command = [runner, "-L", f"/usr/{compiler.removesuffix('-gcc')}", program]
+    command: list[str | Path] = [runner, "-L", f"/usr/{compiler.removesuffix('-gcc')}", program]
     for y, expected in zip(answers(command, sources, inputs), caller(net)(inputs), strict=True):
         assert relative(y, expected) < 1e-4

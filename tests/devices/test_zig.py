@@ -16,7 +16,7 @@ from emulated import CORTEX, FIRMWARE, HOSTED, WASI, need, outputs_of
 from secateur.compiler import CompiledModel, sources_of
 from secateur.compiler.build import build, write
 from secateur.compiler.check import difference, relative
-from secateur.compiler.kernels.processor import machine_features
+from secateur.compiler.features import machine_features
 from secateur.compiler.targets import X86, target_of
 from secateur.compiler.toolchain import Toolchain, toolchain
 from secateur.surgery.onnx.run import caller

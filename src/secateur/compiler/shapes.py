@@ -39,7 +39,7 @@ def fix_shapes_(graph: onnx_ir.Model, sizes: Mapping[str, Sequence[int]]) -> Non
                 output.shape = None  # what the file declares may be wrong
         for value in graph.graph.initializers.values():
             if value.const_value is not None:  # it had a shape of its own before it was folded
-                value.shape = onnx_ir.Shape(value.const_value.shape)
+                value.shape = onnx_ir.Shape(value.const_value.numpy().shape)
         common.ShapeInferencePass(check_type=False, strict_mode=False)(graph)
         fold_constants(graph, should_fold=worth_folding)
         common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(graph)

@@ -53,7 +53,7 @@ def _unfolds(node: onnx_ir.Node, x: onnx_ir.Value) -> bool:
         return False
     batch, channels, slices, rows, columns = sizes(x)
     padded = slices + sum(numbers(node, "pads", [0] * 6)[::3])
-    seen = weight.shape[2] * sizes(node.outputs[0])[2]
+    seen = int(weight.shape[2]) * sizes(node.outputs[0])[2]
     return batch * channels * max(padded, seen) * rows * columns <= MOST
 
 
