@@ -68,7 +68,7 @@ def main() -> None:
     print(f"\n{text}")
     if given.write:
         note = (
-            "Medians, p10 to p90 in brackets. Empty: a runtime is not installed, or does not run the network."
+            "Medians, p10 to p90 in brackets. Empty: the runtime is not there, or does not run the network."
         )
         _keep("engine", "Compiled networks", f"{text}\n\n{note}")
 

@@ -7,7 +7,7 @@ from datetime import date
 from importlib.metadata import version
 from typing import TypeAlias
 
-from benchmarks.common import _revision, table
+from benchmarks.common import revision, table
 from benchmarks.matrix.architecture import Architecture
 from benchmarks.matrix.measures import CERTIFICATE, EXPORT, LEAST_REMOVED
 from benchmarks.matrix.processes import Limits
@@ -151,6 +151,6 @@ def _seconds(seconds: float | None) -> str:
 def _origin(command: str) -> str:
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     return (
-        f"Made by `{command}` on {date.today()}, revision {_revision()}. {libraries}; Python "
+        f"Made by `{command}` on {date.today()}, revision {revision()}. {libraries}; Python "
         f"{platform.python_version()} on {sys.platform}. Seconds are of CPU time in one thread."
     )
