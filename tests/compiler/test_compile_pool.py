@@ -52,7 +52,7 @@ def test_nan_and_infinity_are_seen() -> None:
     np.testing.assert_array_equal(second, np.array([[[[np.nan, 3], [0, -np.inf]]]], np.float32))
 
 
-def test_three_axes_are_refused() -> None:
-    x = numbers(1, 1, 4, 4, 4)
-    with pytest.raises(CompileError, match="has 3 axes beside batch and channels"):
-        secateur.compiler.compile(as_graph(network("MaxPool<kernel_shape=[2, 2, 2]>(x)", {"x": x})))
+def test_four_axes_are_refused() -> None:
+    x = numbers(1, 1, 4, 4, 4, 4)
+    with pytest.raises(CompileError, match="has 4 axes beside batch and channels"):
+        secateur.compiler.compile(as_graph(network("MaxPool<kernel_shape=[2, 2, 2, 2]>(x)", {"x": x})))

@@ -102,7 +102,7 @@ INLINE void add_window(const int window, const float *x, const uint8_t *index, c
                              ? _mm512_permutex2var_ps(_mm512_loadu_ps(x), at, _mm512_loadu_ps(x + 16))
                              : _mm512_permutexvar_ps(at, _mm512_castps256_ps512(_mm256_loadu_ps(x)));
     *sum += load(w) * (vec)found;
-#elif defined(__AVX2__)
+#elif LANES == 8 && defined(__AVX2__)
     if (window == 8) {
         const __m256 values = _mm256_loadu_ps(x);
         for (int v = 0; v < 2; v++) {
