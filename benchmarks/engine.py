@@ -70,7 +70,8 @@ def main() -> None:
         note = (
             "Medians, p10 to p90 in brackets. Empty: the runtime is not there, or does not run the network."
         )
-        _keep("engine", "Compiled networks", f"{text}\n\n{note}")
+        name = "engine" if 1 in given.threads else f"engine-{max(given.threads)}-threads"
+        _keep(name, "Compiled networks", f"{text}\n\n{note}")
 
 
 def _keep(name: str, title: str, text: str) -> None:
