@@ -17,9 +17,9 @@ from secateur.compiler.calibration import calibrate, samples
 from secateur.compiler.calibration.fit import fitted
 from secateur.compiler.calibration.samples import Conv, Product
 from secateur.compiler.costs import NARROW, Costs, total
-from secateur.compiler.costs_file import costs_of, kept_file, read_costs, write_costs
+from secateur.compiler.costs_file import costs_of, kept_file, make_room, read_costs, write_costs
 from secateur.compiler.targets import target_of
-from secateur.errors import CompileError
+from secateur.errors import CompileError, OutputError
 
 
 class TestFit:
@@ -115,6 +115,11 @@ class TestCostsFile:
             path.write_text(content)
         with pytest.raises(CompileError, match="`secateur calibrate`"):
             read_costs(path)
+
+    def test_a_folder_that_cannot_be_made(self, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        with pytest.raises(OutputError, match="cannot be made"):
+            make_room(tmp_path / "file" / "costs.json")
 
 
 class TestChoice:

@@ -26,9 +26,11 @@ def command(out: Path | None, as_json: bool) -> None:
     from rich.console import Console
 
     from secateur.compiler.calibration import calibrate
-    from secateur.compiler.costs_file import built_in, kept_file, write_costs
+    from secateur.compiler.costs_file import built_in, kept_file, make_room, write_costs
     from secateur.compiler.targets import target_of
 
+    path = out or kept_file()
+    make_room(path)
     console = Console(stderr=True)
     with console.status("", spinner="line") as status:
 
@@ -38,7 +40,6 @@ def command(out: Path | None, as_json: bool) -> None:
                 console.print(text)
 
         found = calibrate(built_in(target_of("native")), told)
-    path = out or kept_file()
     write_costs(found.costs, path)
     facts = _facts(found, path)
     click.echo(json.dumps(facts, indent=2) if as_json else "\n".join(_lines(facts, kept=out is None)))

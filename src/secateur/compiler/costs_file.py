@@ -13,7 +13,7 @@ from secateur.compiler.costs import NARROW, WIDE, ConvCosts, Costs, MatrixCosts
 from secateur.compiler.features import machine_features
 from secateur.compiler.kernels.processor import lookup
 from secateur.compiler.targets import Target
-from secateur.errors import CompileError
+from secateur.errors import CompileError, OutputError
 from secateur.files import write_atomically
 from secateur.measure import machine
 
@@ -32,6 +32,21 @@ def built_in(target: Target) -> Costs:
     return WIDE if lookup(target) == 32 else NARROW
 
 
+def make_room(path: Path) -> None:
+    """Before a minute of measuring: the folder that the costs go to.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"The folder {path.parent} for the costs cannot be made: {error.strerror}. Name a file elsewhere "
+            "(--out FILE.json)."
+        ) from error
+
+
 def kept_file() -> Path:
     """Of this machine's processor, as machines may share a home folder, and of the costs known today."""
     base = os.environ.get("XDG_CACHE_HOME")
@@ -48,7 +63,6 @@ def write_costs(costs: Costs, path: Path) -> None:
         OutputError: the file cannot be written.
     """
     content = {"format": FORMAT, "processor": machine.describe()["processor"], **asdict(costs)}
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
