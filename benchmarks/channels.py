@@ -9,6 +9,7 @@ import copy
 from dataclasses import replace
 from functools import partial
 
+from benchmarks.channels_resnet56 import resnet56
 from benchmarks.channels_rival import torch_pruned
 from benchmarks.channels_table import CONTROL, Row, text
 from benchmarks.channels_task import (
@@ -16,10 +17,9 @@ from benchmarks.channels_task import (
     Narrow,
     Subject,
     narrowed,
-    quick_teacher,
     recipe,
     resnet20,
-    resnet56,
+    taught,
     unpruned,
 )
 from benchmarks.common import Options, Sheet, options, train
@@ -53,11 +53,12 @@ def measured(subject: Subject, given: Options, sheet: Sheet) -> None:
     """Train all of them, seed after seed."""
     task, asked = subject.task, recipe(20 if given.quick else subject.steps)
     structure = cuttable(task.model, task.example_inputs)
+    teaching = taught(task)
     rows = {"dense, as it came": Row(task.model, [100 * evaluated(task.evaluate, task.model).value])}
     for seed in given.seeds:
         for words, start in compared(subject, structure, asked, seed).items():
             stage = Stage(start.name, unpruned(asked), partial(copy.deepcopy, start.model))
-            model = train(stage, quick_teacher(task), seed, given, subject.label).model
+            model = train(stage, teaching, seed, given, subject.label).model
             row = rows.setdefault(words, Row(model))
             row.percents.append(100 * evaluated(task.evaluate, model).value)
             row.certificates += [start.certificate] if start.certificate else []

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import mean
 
 import onnx_ir
-from benchmarks.cifar10_task import Bfloat16
+from benchmarks.cifar10_task import Quick
 from benchmarks.common import Options, spread, table
 from torch import Tensor, nn
 
@@ -51,7 +51,7 @@ class Figures:
 
 def figures(model: nn.Module, image: Tensor) -> Figures:
     """Of the plain network, as it is shipped."""
-    assert isinstance(model, Bfloat16)
+    assert isinstance(model, Quick)
     graph = trace(model.net, (image,))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "network.sct")
