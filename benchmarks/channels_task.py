@@ -2,17 +2,17 @@
 
 import copy
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks.channels_rival import fixed_streams
 from benchmarks.cifar10_task import Cifar10, Quick
 from benchmarks.common import Options
 from torch import Tensor, nn
 
-from secateur import Channels, Distillation, Recipe, Recovery, find_masks
+from secateur import Channels, Distillation, Recipe, Recovery, find_masks, refit_
 from secateur.allocation import GlobalRank
 from secateur.core.task import Calibration
-from secateur.criteria import LAMP
+from secateur.criteria import Taylor
 from secateur.export import state_hash
 from secateur.graph.structure import Structure
 from secateur.recovery import randomness
@@ -20,7 +20,7 @@ from secateur.schedules import OneShot
 from secateur.surgery import Certificate, cut
 
 TIMES_FEWER = 2.1  # multiply-adds
-DENSE_STEPS = 2500  # of ResNet-56, from scratch, with ResNet-20 as its teacher
+STEPS = 300  # of each row
 
 
 class QuickTeacher(Quick):
@@ -84,12 +84,13 @@ def recipe(steps: int) -> Recipe:
         optimizer="sgd",
         learning_rate=0.02,
         weight_decay=1e-4,
-        evaluate_every=max(1, steps // 5),
+        evaluate_every=max(1, steps // 3),
         distillation=Distillation(weight=0.5, temperature=4.0),
+        refit_batches=8,
     )
     return Recipe(
         sparsity=1 - 1 / TIMES_FEWER,
-        criterion=LAMP(),
+        criterion=Taylor(),
         pattern=Channels(pool="sum", relative=False, round_to=1),
         allocation=GlobalRank(per_cost=True),
         schedule=OneShot(),
@@ -116,7 +117,10 @@ def narrowed(task: Cifar10, structure: Structure, asked: Recipe, seed: int) -> N
     """A copy without the channels that the recipe removes."""
     model = copy.deepcopy(task.model)
     randomness.seed_everything(seed)
-    masks = find_masks(model, asked, data=Calibration(task.batches, task.loss), structure=structure)
+    data = Calibration(task.batches, task.loss)
+    masks = find_masks(model, asked, data=data, structure=structure)
+    masks.apply_(model)
+    refit_(model, task.model, masks, replace(data, limit=asked.recovery.refit_batches))
     done = cut(model, masks, structure.groups, example_inputs=task.example_inputs)
     return Narrow(f"secateur-{asked.fingerprint}", model, done.certificate)
 
@@ -131,4 +135,4 @@ def resnet20(options: Options) -> Subject:
         "channels that blocks add to stay. torch-pruning fails on these shortcuts unless it is told which "
         f"modules to leave alone, here {len(told)}."
     )
-    return Subject("ResNet-20", task, 2000, told, origin)
+    return Subject("ResNet-20", task, STEPS, told, origin)

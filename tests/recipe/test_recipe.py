@@ -116,6 +116,7 @@ def test_a_missing_file_is_said_so(tmp_path: Path) -> None:
         {"evaluate_every": 0},
         {"checkpoint_every": 0},
         {"batchnorm_batches": -1},
+        {"refit_batches": -1},
         {"decay": "linear"},
     ],
 )
