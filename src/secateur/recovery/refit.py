@@ -41,7 +41,21 @@ def refit_(model: nn.Module, reference: nn.Module, masks: Masks, data: Calibrati
         model: the pruned network; changed in place.
         reference: the network before anything was removed, of the same architecture.
         masks: what was removed.
-        data: `data.limit` batches are looked at, in evaluation mode.
+        data: `data.limit` batches are looked at, in evaluation mode; of the loss, only the call counts.
+
+    Raises:
+        NumericalError: NaN or infinity enters or leaves a layer.
+
+    Example:
+        >>> import copy, torch, secateur
+        >>> x = torch.randn(64, 1) * torch.tensor([1.0, 2.0])  # the second input is twice the first
+        >>> model = torch.nn.Linear(2, 1, bias=False)
+        >>> model.weight.data = torch.tensor([[1.0, 1.0]])
+        >>> smaller, masks = copy.deepcopy(model), secateur.Masks({"weight": torch.tensor([[True, False]])})
+        >>> data = secateur.Calibration(lambda: [x], lambda model, batch: model(batch).sum())
+        >>> secateur.refit_(smaller, model, masks, data)
+        >>> [round(weight, 1) for weight in smaller.weight[0].tolist()]
+        [3.0, 0.0]
     """
     batches = list(islice(data.batches(), data.limit))
     with evaluation_mode(model), evaluation_mode(reference):
