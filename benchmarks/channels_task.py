@@ -20,7 +20,7 @@ from secateur.schedules import OneShot
 from secateur.surgery import Certificate, cut
 
 TIMES_FEWER = 2.1  # multiply-adds
-STEPS = 300  # of each row
+STEPS = 150  # of each row
 
 
 class QuickTeacher(Quick):
@@ -82,7 +82,7 @@ def recipe(steps: int) -> Recipe:
     recovery = Recovery(
         steps=steps,
         optimizer="sgd",
-        learning_rate=0.02,
+        learning_rate=0.01,
         weight_decay=1e-4,
         evaluate_every=max(1, steps // 3),
         distillation=Distillation(weight=0.5, temperature=4.0),

@@ -21,7 +21,7 @@ from secateur.core.task import Calibration
 Convolution: TypeAlias = nn.Conv1d | nn.Conv2d | nn.Conv3d
 Fittable: TypeAlias = nn.Linear | Convolution
 KINDS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
-POSITIONS = 2048
+POSITIONS = 4096
 """Rows that are looked at in each batch."""
 
 _BatchNorm = nn.modules.batchnorm._BatchNorm

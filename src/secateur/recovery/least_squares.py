@@ -32,6 +32,13 @@ class Moments:
         ):
             total += more.to(total)
 
+    def joined(self, other: "Moments") -> "Moments":
+        """Of the rows of both."""
+        both = Moments(*self._sums[1].shape)
+        both.rows = self.rows + other.rows
+        both._sums = [mine + theirs for mine, theirs in zip(self._sums, other._sums, strict=True)]
+        return both
+
     @property
     def means(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """`xx`, `xy`, `yy`, `x`, `y`."""

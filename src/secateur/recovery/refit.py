@@ -33,7 +33,7 @@ def refit_(model: nn.Module, reference: nn.Module, masks: Masks, data: Calibrati
     in the reference (He et al., arXiv 1707.06168, eq. 4 and section 3.1). b is the layer's bias; where it
     has none, and BatchNorm reads it, the BatchNorm takes it over: its statistics become those of the fitted
     output, and its scale and bias change so that it answers the same in evaluation. Removed weights stay
-    zero. A row is kept as it was where the fitted one is no better on batches that it was not fitted to.
+    zero. Every fourth batch judges: where a fit to the others is no better on it, a row is kept.
 
     Layers that are called more than once in a batch, share their weights, or are grouped stay as they are.
 
@@ -91,16 +91,18 @@ def _fit(layer: Layer, masks: Masks, moments: tuple[Moments, Moments]) -> None:
     before = own.weight.detach().flatten(1).cpu().double()
     stays = _stays(layer, masks).flatten(1)
     free = own.bias is not None or layer.norm is not None
-    rows = [before * stays, nearest(before, stays, fitting, centred=free)]
-    levels = [fitting.bias(w) if free else torch.zeros(len(w)).double() for w in rows]
-    old, new = (judging.error(w, level) for w, level in zip(rows, levels, strict=True))
-    weight = torch.where((new < old)[:, None], rows[1], rows[0])
-    level = torch.where(new < old, levels[1], levels[0])
+
+    def error(weight: Tensor) -> Tensor:
+        return judging.error(weight, fitting.bias(weight) * free)
+
+    better = error(nearest(before, stays, fitting, centred=free)) < error(before * stays)
+    every = fitting.joined(judging)
+    weight = torch.where(better[:, None], nearest(before, stays, every, centred=free), before * stays)
     own.weight.copy_(weight.reshape(own.weight.shape))
     if own.bias is not None:
-        own.bias.copy_(level)
+        own.bias.copy_(every.bias(weight))
     elif layer.norm is not None:
-        _take_over(layer.norm, level, stays.any(1), *fitting.spread(weight))
+        _take_over(layer.norm, every.bias(weight), stays.any(1), *every.spread(weight))
 
 
 def _take_over(norm: nn.Module, bias: Tensor, alive: Tensor, mean: Tensor, variance: Tensor) -> None:
