@@ -60,9 +60,10 @@ def measured(subject: Subject, given: Options, sheet: Sheet) -> None:
     for seed in given.seeds:
         for words, start in compared(subject, structure, asked, seed).items():
             stage = Stage(start.name, unpruned(asked), partial(copy.deepcopy, start.model))
-            model = train(stage, teaching, seed, given, subject.label).model
-            row = rows.setdefault(words, Row(model))
-            row.percents.append(100 * evaluated(task.evaluate, model).value)
+            trained = train(stage, teaching, seed, given, subject.label)
+            row = rows.setdefault(words, Row(trained.model))
+            row.percents.append(100 * evaluated(task.evaluate, trained.model).value)
+            row.ways.append([(point.step, 100 * point.value) for point in trained.training.history])
             row.certificates += [start.certificate] if start.certificate else []
             print(f"{subject.name}, {words}, seed {seed}: {row.percents[-1]:.2f} %", flush=True)
         sheet.put(subject.name, text(rows, task.example_inputs[0], asked, subject.origin, given))
