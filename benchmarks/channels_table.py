@@ -92,9 +92,9 @@ def text(rows: Mapping[str, Row], image: Tensor, asked: Recipe, origin: str, giv
     return (
         f"{origin}\n\n{table(header, cells)}\n\n{_verdict(rows)}\n\n{_on_the_way(rows)}\n\n"
         f"{seeds} seed{'s' if seeds > 1 else ''}; {steps:,} steps of 64 images, "
-        f"{steps * 64 / 50000:.2f} epochs, learning rate {asked.recovery.learning_rate:g}. secateur's channels are "
-        f"chosen by {asked.criterion} per multiply-add, chance's by chance; in both, layers are fitted again on "
-        f"{asked.recovery.refit_batches} batches before the first step. {_certified(rows)}"
+        f"{steps * 64 / 50000:.2f} epochs, learning rate {asked.recovery.learning_rate:g}. secateur's "
+        f"channels are chosen by {asked.criterion} per multiply-add, chance's by chance; in both, layers are "
+        f"fitted again on {asked.recovery.refit_batches} batches before the first step. {_certified(rows)}"
     )
 
 
