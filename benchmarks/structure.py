@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from secateur.graph.structure import Structure, structure_of
 from secateur.graph.trace import trace
-from secateur.surgery import cuttable
 
 GOALS = {"ResNet-50": 5.0, "ViT-B/16, 12 layers": 10.0}  # seconds for graph and groups
 MEASURED = 3  # times each, the median is shown
@@ -53,16 +52,15 @@ def took(call: Callable[[], object], times: int) -> float:
 
 
 def row(words: str, model: nn.Module, image: Tensor, times: int, before: float) -> tuple[list[str], float]:
-    """The table's, and the seconds for graph and groups."""
+    """The table's, and the seconds."""
     found: list[Structure] = []
     seconds = took(lambda: found.append(structure_of(model, (image,))), times)
-    export = took(lambda: trace(model, (image,)), times)
-    trials = took(lambda: cuttable(model, (image,)), 1) - seconds
+    export = took(lambda: trace(model, (image,)), 1)
     goal = GOALS.get(words)
     judged = f"under {goal:g} s: {'reached' if seconds < goal else 'missed'}" if goal else ""
     deeper = "" if goal else f"{seconds / before:.2f}"
     groups = len(found[0].coupling.groups)
-    return [words, str(groups), f"{seconds:.1f}", f"{export:.1f}", deeper, judged, f"{trials:.1f}"], seconds
+    return [words, str(groups), f"{seconds:.1f}", f"{export:.1f}", deeper, judged], seconds
 
 
 def main() -> None:
@@ -76,13 +74,11 @@ def main() -> None:
             cells, before = row(words, build().eval(), image, 1 if given.quick else MEASURED, before)
             rows.append(cells)
             print(*cells, flush=True)
-        header = ["network", "groups", "graph and groups, s", "of these the export, s", "times the one above"]
+        header = ["network", "groups", "seconds", "of these the export", "times the one above", "goal"]
         text = (
-            f"{table([*header, 'goal', 'trial cuts, s'], rows)}\n\n"
-            f"Seconds of one processor, medians of {MEASURED}. Graph and groups: `structure_of(model, "
-            "example_inputs)`, with one run of the graph; the export is PyTorch's own. `cuttable` then cuts "
-            "half of everything from a copy, once, to see whether the module's code follows. Twice as deep "
-            "should take about twice as long."
+            f"{table(header, rows)}\n\n"
+            f"Graph and groups, `structure_of(model, example_inputs)`: seconds of one processor, medians of "
+            f"{MEASURED}. The export is PyTorch's own. Twice as deep should take about twice as long."
         )
         sheet.put("torchvision's networks, one image of 224x224", text)
         print(f"\n{sheet}")
