@@ -1,5 +1,7 @@
 import copy
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 import pytest
 import torch
@@ -14,12 +16,14 @@ from secateur.recovery.layer_rows import Fittable, inputs, outputs, places
 from secateur.recovery.least_squares import RIDGE, Moments, nearest
 from secateur.recovery.loop import train
 
+Net = TypeVar("Net", bound=nn.Module)
+
 
 def data(*batches: Tensor) -> Calibration:
     return Calibration(lambda: batches, lambda model, x: model(x).sum())
 
 
-def pruned(model: nn.Module, **gone: Tensor) -> tuple[nn.Module, Masks]:
+def pruned(model: Net, **gone: Tensor) -> tuple[Net, Masks]:
     """A copy with zeros where `gone` (by name, dots as two underscores) is True."""
     masks = Masks({name.replace("__", "."): ~mask for name, mask in gone.items()})
     smaller = copy.deepcopy(model)
@@ -36,7 +40,7 @@ def test_others_take_over_for_an_input_that_they_make_up() -> None:
     smaller, masks = pruned(model, weight=torch.tensor([[False, False, True]]))
     refit_(smaller, model, masks, data(x))
     assert torch.allclose(smaller.weight, torch.tensor([[21.0, -8.0, 0.0]]), atol=0.1)
-    assert torch.allclose(smaller.bias, torch.tensor([50.5]), atol=0.1)  # type: ignore[arg-type]
+    assert torch.allclose(smaller.bias, torch.tensor([50.5]), atol=0.1)
     assert masks.hold_exactly(smaller)
 
 
@@ -137,8 +141,11 @@ def test_batchnorm_has_the_statistics_of_the_fitted_output() -> None:
     batches = images(3)  # of less than four, none is held out
     refit_(smaller, model, masks, data(*batches))
     with torch.no_grad():
-        there = smaller[:4](torch.cat(batches))  # type: ignore[index]
-    norm = smaller[4]  # type: ignore[index]
+        there = smaller[:4](torch.cat(batches))
+    norm = smaller[4]
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
     assert torch.allclose(norm.running_mean, there.mean((0, 2, 3)), atol=1e-4)
     assert torch.allclose(norm.running_var, there.var((0, 2, 3)), rtol=1e-2)
 
@@ -221,8 +228,7 @@ def test_training_refits_when_all_has_gone(steps: int, at: float) -> None:
         recovery = Recovery(steps=steps, learning_rate=1e-9, evaluate_every=1, refit_batches=batches)
         recipe = replace(RECIPE, schedule=OneShot(at=at), recovery=recovery)
         model = copy.deepcopy(task.model)
-        hold = lambda *given: pruning(*given, structure=structure)  # noqa: E731
-        result = train(model, task, recipe, hold=hold, seed=1)
+        result = train(model, task, recipe, hold=partial(pruning, structure=structure), seed=1)
         assert result.masks.hold_exactly(model)
         values.append(away(model, task.model, [task.x]))
     assert values[1] < 0.8 * values[0]
