@@ -3,6 +3,7 @@
 torchvision's ResNet-50 and ViT-B/16, and both with every block twice, on one image of 224x224.
 """
 
+import gc
 import time
 from collections.abc import Callable
 from statistics import median
@@ -12,7 +13,7 @@ from benchmarks.common import Sheet, give_up, options, table
 from benchmarks.matrix import torchvision_on_cpu
 from torch import Tensor, nn
 
-from secateur.graph.structure import Structure, structure_of
+from secateur.graph.structure import structure_of
 from secateur.graph.trace import trace
 
 GOALS = {"ResNet-50": 5.0, "ViT-B/16, 12 layers": 10.0}  # seconds for graph and groups
@@ -41,25 +42,25 @@ def networks() -> dict[str, Callable[[], nn.Module]]:
     }
 
 
-def took(call: Callable[[], object], times: int) -> float:
-    """Median seconds of the processor."""
-    spent = []
-    for _ in range(times):
-        before = time.process_time()
-        call()
-        spent.append(time.process_time() - before)
-    return median(spent)
+def took(call: Callable[[], object]) -> float:
+    """Seconds of the processor."""
+    gc.collect()  # so that no call pays for what the one before left
+    before = time.process_time()
+    call()
+    return time.process_time() - before
 
 
 def row(words: str, model: nn.Module, image: Tensor, times: int, before: float) -> tuple[list[str], float]:
     """The table's, and the seconds."""
-    found: list[Structure] = []
-    seconds = took(lambda: found.append(structure_of(model, (image,))), times)
-    export = took(lambda: trace(model, (image,)), 1)
+    groups = len(structure_of(model, (image,)).coupling.groups)
+    pairs = [
+        (took(lambda: structure_of(model, (image,))), took(lambda: trace(model, (image,))))
+        for _ in range(times)
+    ]
+    seconds, export = (median(each) for each in zip(*pairs, strict=True))
     goal = GOALS.get(words)
     judged = f"under {goal:g} s: {'reached' if seconds < goal else 'missed'}" if goal else ""
     deeper = "" if goal else f"{seconds / before:.2f}"
-    groups = len(found[0].coupling.groups)
     return [words, str(groups), f"{seconds:.1f}", f"{export:.1f}", deeper, judged], seconds
 
 
