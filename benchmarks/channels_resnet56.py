@@ -104,8 +104,8 @@ def resnet56(options: Options, images: Cifar10) -> Subject:
     task.model = train(stage, task, 0, options, "resnet56-from-scratch").model
     origin = (
         "Images of half the height and width, 16x16, so that a core trains it in minutes. Trained here from "
-        f"scratch, for {steps:,} steps only ({steps * 64 / 50000:.1f} epochs); so it is far from its best, "
-        "and training on helps every row. Where the shape changes its shortcuts are 1x1 convolutions, so all "
+        f"scratch, for {steps:,} steps only ({steps * 64 / 50000:.1f} epochs); so it is far from its best. "
+        "Where the shape changes its shortcuts are 1x1 convolutions, so all "
         "channels can go, those that blocks add to included."
     )
     return Subject("ResNet-56", task, STEPS, ("linear",), origin)
