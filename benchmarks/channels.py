@@ -9,6 +9,7 @@ import copy
 from dataclasses import replace
 from functools import partial
 
+from benchmarks.channels_resnet56 import resnet56
 from benchmarks.channels_rival import torch_pruned
 from benchmarks.channels_table import CONTROL, Row, text
 from benchmarks.channels_task import (
@@ -16,10 +17,9 @@ from benchmarks.channels_task import (
     Narrow,
     Subject,
     narrowed,
-    quick_teacher,
     recipe,
     resnet20,
-    resnet56,
+    taught,
     unpruned,
 )
 from benchmarks.common import Options, Sheet, options, train
@@ -40,26 +40,30 @@ def compared(subject: Subject, structure: Structure, asked: Recipe, seed: int) -
         name = "rival" if everywhere else "rival_by_layer"
         return Narrow(name, torch_pruned(task.model, image, TIMES_FEWER, subject.told, everywhere))
 
-    return {
+    starts = {
         CONTROL: Narrow("dense", task.model),
         "secateur": narrowed(task, structure, asked, seed),
         "torch-pruning, one ranking": rival(everywhere=True),
-        "torch-pruning, layer by layer": rival(everywhere=False),
         "random channels": narrowed(task, structure, replace(asked, criterion=Random(seed)), seed),
     }
+    if seed == 0:
+        starts["torch-pruning, layer by layer (one seed)"] = rival(everywhere=False)
+    return starts
 
 
 def measured(subject: Subject, given: Options, sheet: Sheet) -> None:
     """Train all of them, seed after seed."""
     task, asked = subject.task, recipe(20 if given.quick else subject.steps)
     structure = cuttable(task.model, task.example_inputs)
+    teaching = taught(task)
     rows = {"dense, as it came": Row(task.model, [100 * evaluated(task.evaluate, task.model).value])}
     for seed in given.seeds:
         for words, start in compared(subject, structure, asked, seed).items():
             stage = Stage(start.name, unpruned(asked), partial(copy.deepcopy, start.model))
-            model = train(stage, quick_teacher(task), seed, given, subject.label).model
-            row = rows.setdefault(words, Row(model))
-            row.percents.append(100 * evaluated(task.evaluate, model).value)
+            trained = train(stage, teaching, seed, given, subject.label)
+            row = rows.setdefault(words, Row(trained.model))
+            row.percents.append(100 * evaluated(task.evaluate, trained.model).value)
+            row.ways.append([(point.step, 100 * point.value) for point in trained.training.history])
             row.certificates += [start.certificate] if start.certificate else []
             print(f"{subject.name}, {words}, seed {seed}: {row.percents[-1]:.2f} %", flush=True)
         sheet.put(subject.name, text(rows, task.example_inputs[0], asked, subject.origin, given))

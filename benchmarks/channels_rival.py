@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 import torch
-from benchmarks.cifar10_task import Bfloat16
+from benchmarks.cifar10_task import Quick
 from benchmarks.common import channels_last_, give_up
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -34,7 +34,7 @@ def torch_pruned(
         rival = import_module("torch_pruning")
     except ImportError:
         give_up("The comparison needs torch-pruning: pip install torch-pruning==1.6.1.")
-    assert isinstance(model, Bfloat16)
+    assert isinstance(model, Quick)
     net = copy.deepcopy(model.net)
     pruner = rival.pruner.GroupNormPruner(
         net,
@@ -48,7 +48,7 @@ def torch_pruned(
     before = flops(net, image)
     while flops(net, image) * times_fewer > before:
         pruner.step()
-    return Bfloat16(channels_last_(net)).eval()
+    return Quick(channels_last_(net)).eval()
 
 
 @torch.no_grad()

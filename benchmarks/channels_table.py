@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import mean
 
 import onnx_ir
-from benchmarks.cifar10_task import Bfloat16
+from benchmarks.cifar10_task import Quick
 from benchmarks.common import Options, spread, table
 from torch import Tensor, nn
 
@@ -32,11 +32,13 @@ class Row:
         model: of the first seed.
         percents: test accuracy of each seed.
         certificates: of each cut.
+        ways: of each seed, the steps and accuracies (%) of the looks that chose a checkpoint.
     """
 
     model: nn.Module
     percents: list[float] = field(default_factory=list)
     certificates: list[Certificate] = field(default_factory=list)
+    ways: list[list[tuple[int, float]]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Figures:
 
 def figures(model: nn.Module, image: Tensor) -> Figures:
     """Of the plain network, as it is shipped."""
-    assert isinstance(model, Bfloat16)
+    assert isinstance(model, Quick)
     graph = trace(model.net, (image,))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "network.sct")
@@ -88,10 +90,23 @@ def text(rows: Mapping[str, Row], image: Tensor, asked: Recipe, origin: str, giv
     header += ["times fewer", "parameters", ".sct, bytes", "ms, ONNX Runtime"]
     seeds, steps = len(control), asked.recovery.steps
     return (
-        f"{origin}\n\n{table(header, cells)}\n\n{_verdict(rows)}\n\n"
+        f"{origin}\n\n{table(header, cells)}\n\n{_verdict(rows)}\n\n{_on_the_way(rows)}\n\n"
         f"{seeds} seed{'s' if seeds > 1 else ''}; {steps:,} steps of 64 images, "
-        f"{steps * 64 / 50000:.1f} epochs. {_certified(rows)}"
+        f"{steps * 64 / 50000:.2f} epochs, learning rate {asked.recovery.learning_rate:g}. secateur's "
+        f"channels are chosen by {asked.criterion} per multiply-add, chance's by chance; in both, layers are "
+        f"fitted again on {asked.recovery.refit_batches} batches before the first step. {_certified(rows)}"
     )
+
+
+def _on_the_way(rows: Mapping[str, Row]) -> str:
+    """Accuracy while they train; the first look is at the network right after the cut."""
+    steps = [step for step, _ in rows[CONTROL].ways[0]]
+    cells = [
+        [words, *(f"{mean(way[look][1] for way in row.ways):.2f}" for look in range(len(steps)))]
+        for words, row in rows.items()
+        if row.ways
+    ]
+    return table(["on the images that choose checkpoints, % after", *(f"{s} steps" for s in steps)], cells)
 
 
 def _verdict(rows: Mapping[str, Row]) -> str:

@@ -9,7 +9,7 @@ import copy
 from dataclasses import dataclass, field, replace
 from statistics import mean
 
-from benchmarks.cifar10_task import Bfloat16, Cifar10
+from benchmarks.cifar10_task import Cifar10, Quick
 from benchmarks.common import Sheet, channels_last_, options, run, smaller, spread, table
 from torch import nn
 from torch.nn.utils import prune as torch_prune
@@ -102,7 +102,7 @@ def main() -> None:
 
 def _plain(model: nn.Module) -> nn.Module:
     """The network alone, float32, with `torch.nn.utils.prune`'s masks multiplied in: what is shipped."""
-    assert isinstance(model, Bfloat16)
+    assert isinstance(model, Quick)
     for module in model.net.modules():
         if hasattr(module, "weight_orig"):
             torch_prune.remove(module, "weight")  # type: ignore[no-untyped-call]

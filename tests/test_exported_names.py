@@ -12,7 +12,7 @@ def test_names() -> None:
         "Compression Distillation Elements ErdosRenyi Fisher Gates GlobalRank Gradual GroupLasso Growing "
         "Half Heads Int8 Isomorphic Iterative Layers Magnitude Masks Metric Network NofM OneShot Pruner "
         "Random Recipe Recovery Result SecateurError Task Taylor Uniform Wanda WeightOnly __version__ "
-        "compile compress cut cuttable find_masks load prune save"
+        "compile compress cut cuttable find_masks load prune refit_ save"
     )
 
 

@@ -1,6 +1,6 @@
 """Which VGG-like network holds nearly all its weights in fully connected layers, and how is it pruned?"""
 
-from benchmarks.cifar10_task import Bfloat16, Cifar10
+from benchmarks.cifar10_task import Cifar10, Quick
 from benchmarks.common import Options
 from benchmarks.size_tasks.subject import Dense, Goal, Subject
 from torch import nn
@@ -17,7 +17,7 @@ def vgg() -> nn.Module:
     """
     layers = [*_stage(3, 32), *_stage(32, 64), *_convolution(64, 128), *_stage(128, 128), nn.Flatten()]
     layers += [*_connected(2048, 1024), *_connected(1024, 512), nn.Linear(512, 10)]
-    return Bfloat16(nn.Sequential(*layers))
+    return Quick(nn.Sequential(*layers))
 
 
 def _convolution(channels: int, out: int) -> list[nn.Module]:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from secateur.pruner import Pruner
     from secateur.quantize import Codebook, Half, Int8, WeightOnly
     from secateur.recipe import Compression, Distillation, Recipe, Recovery
+    from secateur.recovery.refit import refit_
     from secateur.schedules import Gradual, Iterative, OneShot
     from secateur.surgery import cut, cuttable
 
@@ -67,6 +68,7 @@ _HOME = {
     "secateur.pruner": ("Pruner",),
     "secateur.quantize": ("Codebook", "Half", "Int8", "WeightOnly"),
     "secateur.recipe": ("Compression", "Distillation", "Recipe", "Recovery"),
+    "secateur.recovery.refit": ("refit_",),
     "secateur.schedules": ("Gradual", "Iterative", "OneShot"),
     "secateur.surgery": ("cut", "cuttable"),
 }
@@ -124,6 +126,7 @@ __all__ = [
     "find_masks",
     "load",
     "prune",
+    "refit_",
     "save",
 ]
 

@@ -46,6 +46,8 @@ class Recovery:
         evaluate_every: steps between evaluations; the best network at full sparsity is kept.
         checkpoint_every: steps between checkpoints on disk.
         batchnorm_batches: batches that re-estimate BatchNorm statistics at the end; 0 leaves them.
+        refit_batches: batches on which layers are fitted again, in closed form, when all has gone at once;
+            0 leaves that to training.
         penalty: what pulls channels and heads towards zero before they are removed; None for nothing.
     """
 
@@ -59,14 +61,14 @@ class Recovery:
     evaluate_every: int = 100
     checkpoint_every: int = 100
     batchnorm_batches: int = 20
+    refit_batches: int = 0
     penalty: Penalty | None = None
 
     def __post_init__(self) -> None:
-        for name, low in (("steps", 0), ("evaluate_every", 1), ("checkpoint_every", 1)):
+        least = {"steps": 0, "evaluate_every": 1, "checkpoint_every": 1}
+        for name, low in (least | {"batchnorm_batches": 0, "refit_batches": 0}).items():
             if getattr(self, name) < low:
                 raise RecipeError(f"{name} = {getattr(self, name)}: expected at least {low}.")
-        if self.batchnorm_batches < 0:
-            raise RecipeError(f"batchnorm_batches = {self.batchnorm_batches}: expected 0 or more.")
         if not 0 < self.learning_rate < math.inf:
             raise RecipeError(f"learning_rate = {self.learning_rate}: expected a finite number above 0.")
         if not 0 <= self.momentum < 1:

@@ -80,6 +80,7 @@ class Recipe:
             raise RecipeError(f"{self.pattern} fixes the sparsity of its weights: use measure = 'weights'.")
         self._check_schedule()
         self._check_penalty()
+        self._check_refit()
 
     def _check_types(self) -> None:
         """Texts belong into TOML; in Python, answers are objects and name patterns come in tuples."""
@@ -140,6 +141,16 @@ class Recipe:
                 f"{self.schedule} removes all at once before the first of {self.recovery.steps} steps, and "
                 f"leaves recovery.penalty = {penalty} nothing to pull at. Give it time: a schedule such as "
                 "OneShot(at=0.5), or more steps."
+            )
+
+    def _check_refit(self) -> None:
+        """Layers are fitted to the network from before, which must be as good as it was."""
+        batches, steps = self.recovery.refit_batches, self.recovery.steps
+        parts = {due for step in range(steps) if (due := self.schedule(step, steps))}
+        if batches and len(parts) > 1:
+            raise RecipeError(
+                f"recovery.refit_batches = {batches} fits layers when all goes at once, and {self.schedule} "
+                f"removes it in {len(parts)} parts. Use the schedule OneShot(), or refit_batches = 0."
             )
 
     @property

@@ -4,8 +4,10 @@ Three constraints: none (`free`), removed weights stay zero (`pruning`), and wei
 numbers (`secateur.recovery.coarse`). A training knows only this interface.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias
 
 from torch import Tensor, nn
@@ -16,6 +18,7 @@ from secateur.graph.structure import Structure
 from secateur.pruner import Pruner
 from secateur.quantize.onnx.ranges import Range
 from secateur.recipe import Recipe
+from secateur.recovery.refit import refit_
 
 
 @dataclass(frozen=True, eq=False)  # tensors have no one truth value
@@ -115,13 +118,26 @@ class Free:
 
 
 class Pruning(Free):
-    """Weights go by the recipe's schedule, and removed ones stay zero."""
+    """Weights go by the recipe's schedule, and removed ones stay zero; the recipe may refit the others."""
 
     def __init__(
         self, model: nn.Module, recipe: Recipe, data: Calibration, structure: Structure | None
     ) -> None:
         super().__init__(model)
-        self._pruner = Pruner(model, recipe, data=data, structure=structure)
+        self._data = replace(data, limit=recipe.recovery.refit_batches)
+        self._complete_at = recipe.complete_at
+        with self._refitted(step=0):
+            self._pruner = Pruner(model, recipe, data=data, structure=structure)
+
+    @contextmanager
+    def _refitted(self, step: int) -> Iterator[None]:
+        """Where all goes inside, the layers are fitted to what they answered before."""
+        if step != self._complete_at or not self._data.limit:
+            yield
+            return
+        before = copy.deepcopy(self._model)
+        yield
+        refit_(self._model, before, self.masks, self._data)
 
     @property
     def masks(self) -> Masks:  # type: ignore[override]
@@ -144,7 +160,8 @@ class Pruning(Free):
 
     def step(self) -> None:
         """Hold the zeros, and remove what is due."""
-        self._pruner.step()
+        with self._refitted(self._pruner.steps_done + 1):
+            self._pruner.step()
 
     def state_dict(self) -> dict[str, Any]:
         """The pruner's."""
