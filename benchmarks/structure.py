@@ -54,7 +54,7 @@ def row(words: str, model: nn.Module, image: Tensor, times: int, before: float) 
     """The table's, and the seconds."""
     groups = len(structure_of(model, (image,)).coupling.groups)
     pairs = [
-        (took(lambda: structure_of(model, (image,))), took(lambda: trace(model, (image,))))
+        (took(lambda: structure_of(model, (image,))), took(lambda: trace(model, (image,), any_batch=False)))
         for _ in range(times)
     ]
     seconds, export = (median(each) for each in zip(*pairs, strict=True))
