@@ -22,6 +22,7 @@ from benchmarks.common import Options, Sheet, accuracy, need, options, table
 from benchmarks.mnist_task import Mnist
 from torch import Tensor, nn
 
+from secateur.core.exact_int8 import exact_int8_
 from secateur.graph.trace import trace
 from secateur.measure.latency import Timing, time_calls
 from secateur.measure.runtimes import onnx_call
@@ -131,7 +132,9 @@ def trained(options: Options) -> list[Trained]:
 
 def measured(model: onnx.ModelProto, net: Trained) -> float:
     """Accuracy in percent."""
-    session = onnxruntime.InferenceSession(model.SerializeToString())
+    options = onnxruntime.SessionOptions()
+    exact_int8_(options)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
     name = session.get_inputs()[0].name
 
     def logits(images: Tensor) -> Tensor:
