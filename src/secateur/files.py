@@ -67,6 +67,12 @@ def write_folder_atomically(path: str | os.PathLike[str], files: Mapping[str, by
             shutil.rmtree(left, ignore_errors=True)
 
 
+def cache_folder(name: str) -> Path:
+    """Where what can be made again is kept for this user."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return Path(base if base else Path.home() / ".cache", "secateur", name)
+
+
 def _explain(error: OSError, target: Path, size: int) -> str:
     what = f"{target} could not be written: "
     if error.errno in NO_ROOM:

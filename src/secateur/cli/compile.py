@@ -61,7 +61,7 @@ def command(
     """
     from secateur.cli.compile_report import facts, show
     from secateur.compiler import sources_of
-    from secateur.compiler.costs_file import costs_of, read_costs
+    from secateur.compiler.costs_file import read_costs
     from secateur.compiler.folder import Limits, check_free, write_folder
     from secateur.compiler.targets import target_of
     from secateur.surgery.onnx.read import read_graph
@@ -70,7 +70,7 @@ def command(
     if check and not (target.name == "native" or target.name.startswith("x86-64")):
         raise click.UsageError(f"--check runs the network here, and {target.name} may be another processor.")
     check_free(out, overwrite=overwrite)
-    costs = read_costs(costs_file) if costs_file else costs_of(target)
+    costs = read_costs(costs_file) if costs_file else None
     sources = sources_of(read_graph(model), target, sizes, threads, costs)
     memory = write_folder(sources, target, out, Limits(max_ram, max_flash))
     found = facts(sources, memory, target, out)

@@ -1,7 +1,6 @@
 """How do C files become a library?"""
 
 import hashlib
-import os
 import re
 import subprocess
 import tempfile
@@ -14,6 +13,7 @@ from secateur.compiler.files.dispatch import run_name, variants
 from secateur.compiler.targets import Target
 from secateur.compiler.toolchain import Toolchain, toolchain
 from secateur.errors import CompileError
+from secateur.files import cache_folder
 
 LIBRARY = "libmodel.so"
 OBJECT = "model.o"
@@ -29,7 +29,7 @@ def build(sources: Sources, target: Target) -> Path:
         CompileError: there is no compiler, or it refuses the files.
     """
     commands = _commands(sources, target, toolchain(target))
-    folder = _cache() / _key(commands, sources)
+    folder = cache_folder("compiled") / _key(commands, sources)
     built = folder / (LIBRARY if target.hosted else OBJECT)
     if built.is_file():
         return built
@@ -106,8 +106,3 @@ def _key(commands: list[list[str]], sources: Sources) -> str:
     for name, content in sorted(sources.files.items()):
         key.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
     return key.hexdigest()[:32]
-
-
-def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME")
-    return Path(base if base else Path.home() / ".cache", "secateur", "compiled")

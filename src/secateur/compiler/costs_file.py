@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -14,7 +13,7 @@ from secateur.compiler.features import machine_features
 from secateur.compiler.kernels.processor import lookup
 from secateur.compiler.targets import Target
 from secateur.errors import CompileError, OutputError
-from secateur.files import write_atomically
+from secateur.files import cache_folder, write_atomically
 from secateur.measure import machine
 
 FORMAT = "secateur costs 1"
@@ -49,11 +48,9 @@ def make_room(path: Path) -> None:
 
 def kept_file() -> Path:
     """Of this machine's processor, as machines may share a home folder, and of the costs known today."""
-    base = os.environ.get("XDG_CACHE_HOME")
     names = [field.name for kind in (ConvCosts, MatrixCosts) for field in fields(kind)]
     name = repr((FORMAT, names, machine.describe()["processor"], sorted(machine_features())))
-    folder = Path(base if base else Path.home() / ".cache", "secateur", "costs")
-    return folder / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.json"
+    return cache_folder("costs") / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.json"
 
 
 def write_costs(costs: Costs, path: Path) -> None:
