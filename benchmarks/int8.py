@@ -14,7 +14,6 @@ from statistics import median
 
 import onnx
 import onnx_ir
-import onnxruntime
 import torch
 import torch.nn.functional as F
 from benchmarks.cifar10_task import MEAN, STD, Cifar10
@@ -22,7 +21,7 @@ from benchmarks.common import Options, Sheet, accuracy, need, options, table
 from benchmarks.mnist_task import Mnist
 from torch import Tensor, nn
 
-from secateur.core.exact_int8 import exact_int8_
+from secateur.core.exact_int8 import exact_session
 from secateur.graph.trace import trace
 from secateur.measure.latency import Timing, time_calls
 from secateur.measure.runtimes import onnx_call
@@ -132,9 +131,7 @@ def trained(options: Options) -> list[Trained]:
 
 def measured(model: onnx.ModelProto, net: Trained) -> float:
     """Accuracy in percent."""
-    options = onnxruntime.SessionOptions()
-    exact_int8_(options)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+    session = exact_session(model.SerializeToString())
     name = session.get_inputs()[0].name
 
     def logits(images: Tensor) -> Tensor:

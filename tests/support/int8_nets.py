@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from secateur.core.exact_int8 import exact_int8_
+from secateur.core.exact_int8 import exact_session
 from secateur.graph.trace import trace
 
 Array = NDArray[Any]
@@ -201,9 +201,7 @@ def batches(shape: Shape, count: int = 4, size: int = 16, seed: int = 0) -> list
 
 
 def answer(model: onnx.ModelProto, x: Array) -> Array:
-    options = onnxruntime.SessionOptions()
-    exact_int8_(options)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+    session = exact_session(model.SerializeToString())
     output: Array = session.run(None, {session.get_inputs()[0].name: x})[0]
     return output
 

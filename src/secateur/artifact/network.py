@@ -11,7 +11,7 @@ from secateur.artifact.checks import about
 from secateur.artifact.container import read
 from secateur.artifact.dtypes import Array
 from secateur.artifact.plain import onnx_bytes
-from secateur.core.exact_int8 import exact_int8_
+from secateur.core.exact_int8 import exact_session
 from secateur.errors import ArtifactError, did_you_mean
 
 if TYPE_CHECKING:
@@ -100,13 +100,10 @@ def load(path: str | os.PathLike[str], *, threads: int = 1) -> Network:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4  # fatal: errors are raised, and their log says nothing more
-    exact_int8_(options)
     with about(str(path)):
         model = onnx_bytes(container)
         try:
-            session = onnxruntime.InferenceSession(
-                model, options, providers=["CPUExecutionProvider"], enable_fallback=0
-            )
+            session = exact_session(model, options)
         except Exception as error:  # ONNX Runtime's exceptions have no public base
             raise ArtifactError(f"ONNX Runtime refuses its graph: {error}.") from error
     return Network(session, container.metadata)

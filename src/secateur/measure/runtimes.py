@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from secateur.core.exact_int8 import exact_int8_
+from secateur.core.exact_int8 import exact_session
 from secateur.errors import ArtifactError, ExportError, SecateurError
 
 if TYPE_CHECKING:
@@ -104,13 +104,8 @@ def _session(onnx: bytes | Path, threads: int) -> Any:
     # Idle threads of one session spin for some 30 ms and take the cores from the next session: with
     # two threads, interleaved calls were seen to take 2 to 5 times as long as calls of one session.
     options.add_session_config_entry("session.force_spinning_stop", "1")
-    exact_int8_(options)
     try:
-        return onnxruntime.InferenceSession(
-            onnx if isinstance(onnx, bytes) else str(onnx),
-            options,
-            providers=["CPUExecutionProvider"],
-        )
+        return exact_session(onnx, options)
     except Exception as error:  # ONNX Runtime's errors have no common class of their own
         raise ArtifactError(
             f"ONNX Runtime cannot open {_name(onnx)}: {error}. "

@@ -3,14 +3,13 @@
 import math
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from torch import nn
 
 from secateur.artifact import Container, Inspection, inspect, read
 from secateur.artifact.dtypes import Array
 from secateur.artifact.network import Network, load
-from secateur.core.exact_int8 import exact_int8_
+from secateur.core.exact_int8 import exact_session
 from secateur.core.task import Task
 from secateur.export import TOLERANCE, max_abs_diff
 from secateur.graph.weights import names_among
@@ -46,9 +45,7 @@ def layers(final: Candidate) -> list[Layer]:
 def certificates(final: Candidate, task: Task, rounded: bool) -> Certificates:
     """Checked on the very file that is shipped; where it is `rounded`, no difference is too large."""
     inputs = task.example_inputs
-    options = onnxruntime.SessionOptions()
-    exact_int8_(options)
-    plain = onnxruntime.InferenceSession(onnx_bytes(final.graph), options, providers=["CPUExecutionProvider"])
+    plain = exact_session(onnx_bytes(final.graph))
     tolerance = math.inf if rounded else TOLERANCE
     return Certificates(
         zeros_exact=_zeros_exact(final),

@@ -7,7 +7,7 @@ import numpy as np
 import onnx_ir
 from numpy.typing import NDArray
 
-from secateur.core.exact_int8 import exact_int8_
+from secateur.core.exact_int8 import exact_session
 from secateur.errors import ExportError
 
 Arrays: TypeAlias = Sequence[NDArray[Any]]
@@ -25,10 +25,9 @@ def caller(graph: onnx_ir.Model, threads: int = 1) -> Callable[[Arrays], list[ND
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # errors are raised, and their log says nothing more
     options.intra_op_num_threads = threads
-    exact_int8_(options)
     model = onnx_ir.to_proto(graph).SerializeToString()
     try:
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        session = exact_session(model, options)
     except Exception as error:  # ONNX Runtime's exceptions have no public base
         raise ExportError(f"ONNX Runtime cannot open the graph: {error}") from error
     names = [value.name or "" for value in graph.graph.inputs]
