@@ -6,6 +6,7 @@ teacher.
 """
 
 import copy
+from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 
@@ -51,14 +52,18 @@ def compared(subject: Subject, structure: Structure, asked: Recipe, seed: int) -
     return starts
 
 
-def measured(subject: Subject, given: Options, sheet: Sheet) -> None:
-    """Train all of them, seed after seed."""
-    task, asked = subject.task, recipe(20 if given.quick else subject.steps)
+def measured(
+    subject: Subject, asked: Recipe, given: Options, sheet: Sheet, only: Collection[str] = ()
+) -> None:
+    """Train all of them, or only those that the table calls so, seed after seed."""
+    task = subject.task
     structure = cuttable(task.model, task.example_inputs)
     teaching = taught(task)
     rows = {"dense, as it came": Row(task.model, [100 * evaluated(task.evaluate, task.model).value])}
     for seed in given.seeds:
         for words, start in compared(subject, structure, asked, seed).items():
+            if only and words not in only:
+                continue
             stage = Stage(start.name, unpruned(asked), partial(copy.deepcopy, start.model))
             trained = train(stage, teaching, seed, given, subject.label)
             row = rows.setdefault(words, Row(trained.model))
@@ -74,8 +79,8 @@ def main() -> None:
     with options("channels", "Does a network keep its accuracy with fewer channels?") as given:
         sheet = Sheet(given, f"CIFAR-10 (JPEG images): {TIMES_FEWER:g} times fewer multiply-adds")
         shallow = resnet20(given)
-        measured(shallow, given, sheet)
-        measured(resnet56(given, shallow.task), given, sheet)
+        for subject in (shallow, resnet56(given, shallow.task)):
+            measured(subject, recipe(20 if given.quick else subject.steps), given, sheet)
         print(f"\n{sheet}")
 
 

@@ -77,12 +77,12 @@ def taught(task: Cifar10) -> Cifar10:
     return other
 
 
-def recipe(steps: int) -> Recipe:
+def recipe(steps: int, learning_rate: float = 0.01) -> Recipe:
     """Whole channels, as many as it takes; chosen in short trials of ResNet-20 on validation images."""
     recovery = Recovery(
         steps=steps,
         optimizer="sgd",
-        learning_rate=0.01,
+        learning_rate=learning_rate,
         weight_decay=1e-4,
         evaluate_every=max(1, steps // 3),
         distillation=Distillation(weight=0.5, temperature=4.0),
