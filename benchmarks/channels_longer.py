@@ -8,7 +8,7 @@ from benchmarks.channels_table import CONTROL
 from benchmarks.channels_task import TIMES_FEWER, recipe, resnet20
 from benchmarks.common import Sheet, options
 
-STEPS = 2000  # of each row
+STEPS = 1000  # of each row
 LEARNING_RATE = 0.02  # more steps bear larger ones
 
 
