@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+SECOND_CACHE = 512 * 1024  # bytes of weights that stay there from tile to tile, and from call to call
+
 
 @dataclass(frozen=True)
 class ConvCosts:
@@ -10,7 +12,6 @@ class ConvCosts:
 
     Attributes:
         cache: bytes of the first cache that the pixels of a block of channels may fill.
-        second_cache: bytes of weights that stay in the second cache from tile to tile.
         element: one weight, each time that it is read.
         element_vector: one weight and one vector of pixels.
         far_vector: likewise, where the pixels do not come from the first cache.
@@ -26,7 +27,6 @@ class ConvCosts:
     """
 
     cache: float
-    second_cache: float
     element: float
     element_vector: float
     far_vector: float
@@ -99,7 +99,6 @@ def total(pieces: Mapping[str, float], costs: ConvCosts | MatrixCosts) -> float:
 WIDE = Costs(
     ConvCosts(
         cache=28 * 1024,
-        second_cache=512 * 1024,
         element=1.0,
         element_vector=0.62,
         far_vector=0.55,
@@ -134,7 +133,6 @@ WIDE = Costs(
 NARROW = Costs(
     ConvCosts(
         cache=28 * 1024,
-        second_cache=512 * 1024,
         element=0.264,
         element_vector=0.198,
         far_vector=0.103,

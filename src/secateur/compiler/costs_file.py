@@ -86,7 +86,7 @@ def _part(path: Path, content: Mapping[str, Any], name: str, kind: type[T]) -> T
         number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
         if not number or value < 0:
             raise _refused(path, f"{name}.{key} is {value!r}, not a number from 0 on")
-    if not all(part[key] > 0 for key in ("cache", "second_cache") if key in part):
+    if part.get("cache", 1) <= 0:
         raise _refused(path, f"{name} has a cache of 0 bytes")
     return kind(**part)
 

@@ -13,13 +13,12 @@ from secateur.compiler.calibration.fit import fitted
 from secateur.compiler.calibration.samples import CACHES, Way, conv_ways, product_ways
 from secateur.compiler.calibration.timing import step_times
 from secateur.compiler.code import Code
-from secateur.compiler.costs import ConvCosts, Costs, MatrixCosts
+from secateur.compiler.costs import ConvCosts, Costs, MatrixCosts, total
 from secateur.compiler.emit import emit
 from secateur.compiler.program import Program, Tensor
 from secateur.compiler.targets import target_of
 
 ROUNDS = 12
-SIZES = ("cache", "second_cache")  # bytes; the others are costs of pieces
 Told = Callable[[str], None]
 
 
@@ -104,18 +103,16 @@ def _fitted(
 
 
 def _costs(ways: Sequence[Way], times: NDArray[np.float64], known: Mapping[str, float]) -> dict[str, float]:
-    """Fitted for each size of the first cache, of which the best is kept."""
-    fixed = {name: known[name] for name in SIZES if name in known}
-    pieces = {name: cost for name, cost in known.items() if name not in fixed}
-    sizes = CACHES if "cache" in fixed else CACHES[:1]
+    """Of convolutions, fitted for each size of the first cache, of which the best is kept."""
+    pieces = {name: cost for name, cost in known.items() if name != "cache"}
+    sizes = CACHES if "cache" in known else CACHES[:1]
     found = {size: fitted([way.pieces[size] for way in ways], times, pieces) for size in sizes}
     best = min(sizes, key=lambda size: found[size][1])
-    return found[best][0] | fixed | ({"cache": 1024.0 * best} if "cache" in fixed else {})
+    return found[best][0] | ({"cache": 1024.0 * best} if "cache" in known else {})
 
 
 def _slower(ways: Sequence[Way], times: NDArray[np.float64], costs: Mapping[str, float]) -> float:
     size = min(CACHES, key=lambda size: abs(1024 * size - costs.get("cache", 0)))
-    estimates = [
-        way.handicap * sum(count * costs[piece] for piece, count in way.pieces[size].items()) for way in ways
-    ]
+    each = ConvCosts(**costs) if "cache" in costs else MatrixCosts(**costs)
+    estimates = [way.handicap * total(way.pieces[size], each) for way in ways]
     return float(times[int(np.argmin(estimates))] / times.min())

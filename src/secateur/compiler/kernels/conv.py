@@ -3,6 +3,7 @@
 import numpy as np
 
 from secateur.compiler.code import Code
+from secateur.compiler.costs import SECOND_CACHE
 from secateur.compiler.kernels.activations import activation
 from secateur.compiler.kernels.choice import Choice, choices, fastest
 from secateur.compiler.kernels.conv_depthwise import depthwise
@@ -55,7 +56,7 @@ def tiled(code: Code, weight: Matrix, choice: Choice) -> None:
     packed = streams(weight, every, columns.size, chunk, choice.write)
     bias = op.constant(2).astype(np.float32) if op.optional(2) is not None else np.zeros(outputs, np.float32)
     code.line(_copies(choice))
-    code.line(_layer(code, choice, chunk, packed.words.nbytes > code.costs.conv.second_cache))
+    code.line(_layer(code, choice, chunk, packed.words.nbytes > SECOND_CACHE))
     at = code.constant(packed.table, "starts")
     b, words = code.constant(bias, "bias"), code.constant(packed.words, "weight")
     kernel = f"{choice.function}_{tiling.pixels}"

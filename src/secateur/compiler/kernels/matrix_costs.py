@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from secateur.compiler.costs import SECOND_CACHE
 from secateur.compiler.kernels import matrix_formats as formats
 from secateur.compiler.kernels.matrix_formats import SLICE, Floats
 
@@ -9,7 +10,6 @@ FEW = 4  # rows up to which each is computed by itself
 GROUP = 12  # rows that a tile holds
 SPARSE_GROUP = 24  # rows that a tile of a sparse slice holds
 SPARSE = 0.5  # of the weights: with more, windows hold most of what a dense slice does
-SECOND_CACHE = 512 * 1024  # bytes of weights that stay there between calls
 
 Pieces = dict[str, float]
 
