@@ -1,8 +1,8 @@
 """Does a network keep its accuracy with 2.1 times fewer multiply-adds, and is that ahead of torch-pruning?
 
-ResNet-20 and ResNet-56 on CIFAR-10 lose whole channels: by secateur, by torch-pruning's group-norm pruner,
-by chance. Then they and the dense network train on alike: steps, learning rates, batches, augmentation,
-teacher.
+A network loses whole channels: by secateur, by torch-pruning's group-norm pruner, by chance. Then they and
+the dense network train on alike: steps, learning rates, batches, augmentation, teacher. `channels_resnet20`,
+`channels_resnet56` and `channels_longer` run it.
 """
 
 import copy
@@ -10,7 +10,6 @@ from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 
-from benchmarks.channels_resnet56 import resnet56
 from benchmarks.channels_rival import torch_pruned
 from benchmarks.channels_table import CONTROL, Row, text
 from benchmarks.channels_task import (
@@ -18,12 +17,10 @@ from benchmarks.channels_task import (
     Narrow,
     Subject,
     narrowed,
-    recipe,
-    resnet20,
     taught,
     unpruned,
 )
-from benchmarks.common import Options, Sheet, options, train
+from benchmarks.common import Options, Sheet, train
 
 from secateur import Recipe
 from secateur.criteria import Random
@@ -52,11 +49,9 @@ def compared(subject: Subject, structure: Structure, asked: Recipe, seed: int) -
     return starts
 
 
-def measured(
-    subject: Subject, asked: Recipe, given: Options, sheet: Sheet, only: Collection[str] = ()
-) -> None:
-    """Train all of them, or only those that the table calls so, seed after seed."""
-    task = subject.task
+def measured(subject: Subject, asked: Recipe, given: Options, title: str, only: Collection[str] = ()) -> None:
+    """Train all of them, or only those that the table calls so, seed after seed, and keep the sheet."""
+    task, sheet = subject.task, Sheet(given, f"CIFAR-10 (JPEG images): {title}")
     structure = cuttable(task.model, task.example_inputs)
     teaching = taught(task)
     rows = {"dense, as it came": Row(task.model, [100 * evaluated(task.evaluate, task.model).value])}
@@ -72,17 +67,4 @@ def measured(
             row.certificates += [start.certificate] if start.certificate else []
             print(f"{subject.name}, {words}, seed {seed}: {row.percents[-1]:.2f} %", flush=True)
         sheet.put(subject.name, text(rows, task.example_inputs[0], asked, subject.origin, given))
-
-
-def main() -> None:
-    """Both networks."""
-    with options("channels", "Does a network keep its accuracy with fewer channels?") as given:
-        sheet = Sheet(given, f"CIFAR-10 (JPEG images): {TIMES_FEWER:g} times fewer multiply-adds")
-        shallow = resnet20(given)
-        for subject in (shallow, resnet56(given, shallow.task)):
-            measured(subject, recipe(20 if given.quick else subject.steps), given, sheet)
-        print(f"\n{sheet}")
-
-
-if __name__ == "__main__":
-    main()
+    print(f"\n{sheet}")
