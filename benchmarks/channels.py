@@ -6,7 +6,7 @@ the dense network train on alike: steps, learning rates, batches, augmentation, 
 """
 
 import copy
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 
@@ -17,6 +17,7 @@ from benchmarks.channels_task import (
     Narrow,
     Subject,
     narrowed,
+    recipe,
     taught,
     unpruned,
 )
@@ -30,35 +31,47 @@ from secateur.stages import Stage
 from secateur.surgery import cuttable
 
 
-def compared(subject: Subject, structure: Structure, asked: Recipe, seed: int) -> dict[str, Narrow]:
-    """Where each training starts, by the words of the table."""
+def compared(
+    subject: Subject, structure: Structure, asked: Recipe, seed: int
+) -> dict[str, Callable[[], Narrow]]:
+    """What makes the network that each training starts with, by the words of the table."""
     task, image = subject.task, subject.task.example_inputs[0]
 
     def rival(everywhere: bool) -> Narrow:
         name = "rival" if everywhere else "rival_by_layer"
         return Narrow(name, torch_pruned(task.model, image, TIMES_FEWER, subject.told, everywhere))
 
-    starts = {
-        CONTROL: Narrow("dense", task.model),
-        "secateur": narrowed(task, structure, asked, seed),
-        "torch-pruning, one ranking": rival(everywhere=True),
-        "random channels": narrowed(task, structure, replace(asked, criterion=Random(seed)), seed),
+    starts: dict[str, Callable[[], Narrow]] = {
+        CONTROL: partial(Narrow, "dense", task.model),
+        "secateur": partial(narrowed, task, structure, asked, seed),
+        "torch-pruning, one ranking": partial(rival, everywhere=True),
+        "random channels": partial(narrowed, task, structure, replace(asked, criterion=Random(seed)), seed),
     }
     if seed == 0:
-        starts["torch-pruning, layer by layer (one seed)"] = rival(everywhere=False)
+        starts["torch-pruning, layer by layer (one seed)"] = partial(rival, everywhere=False)
     return starts
 
 
-def measured(subject: Subject, asked: Recipe, given: Options, title: str, only: Collection[str] = ()) -> None:
+def measured(
+    subject: Subject,
+    given: Options,
+    steps: int,
+    *,
+    learning_rate: float = 0.01,
+    only: Collection[str] = (),
+    title: str = f"{TIMES_FEWER:g} times fewer multiply-adds",
+) -> None:
     """Train all of them, or only those that the table calls so, seed after seed, and keep the sheet."""
     task, sheet = subject.task, Sheet(given, f"CIFAR-10 (JPEG images): {title}")
+    asked = recipe(20 if given.quick else steps, learning_rate)
     structure = cuttable(task.model, task.example_inputs)
     teaching = taught(task)
     rows = {"dense, as it came": Row(task.model, [100 * evaluated(task.evaluate, task.model).value])}
     for seed in given.seeds:
-        for words, start in compared(subject, structure, asked, seed).items():
+        for words, begin in compared(subject, structure, asked, seed).items():
             if only and words not in only:
                 continue
+            start = begin()
             stage = Stage(start.name, unpruned(asked), partial(copy.deepcopy, start.model))
             trained = train(stage, teaching, seed, given, subject.label)
             row = rows.setdefault(words, Row(trained.model))

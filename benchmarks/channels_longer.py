@@ -5,7 +5,7 @@ ResNet-20 as in `benchmarks.channels_resnet20`, with more steps and so fewer row
 
 from benchmarks.channels import measured
 from benchmarks.channels_table import CONTROL
-from benchmarks.channels_task import TITLE, recipe, resnet20
+from benchmarks.channels_task import TIMES_FEWER, resnet20
 from benchmarks.common import options
 
 STEPS = 1000  # of each row
@@ -15,9 +15,9 @@ LEARNING_RATE = 0.02  # more steps bear larger ones
 def main() -> None:
     """The control, secateur, and the better of torch-pruning's two."""
     with options("channels_longer", "What remains of the difference after longer training?") as given:
-        asked = recipe(20 if given.quick else STEPS, LEARNING_RATE)
         only = (CONTROL, "secateur", "torch-pruning, one ranking")
-        measured(resnet20(given), asked, given, f"{TITLE}, longer training", only)
+        title = f"{TIMES_FEWER:g} times fewer multiply-adds, longer training"
+        measured(resnet20(given), given, STEPS, learning_rate=LEARNING_RATE, only=only, title=title)
 
 
 if __name__ == "__main__":

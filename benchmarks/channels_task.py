@@ -20,8 +20,6 @@ from secateur.schedules import OneShot
 from secateur.surgery import Certificate, cut
 
 TIMES_FEWER = 2.1  # multiply-adds
-TITLE = f"{TIMES_FEWER:g} times fewer multiply-adds"
-STEPS = 150  # of each row of ResNet-20
 
 
 class QuickTeacher(Quick):
@@ -76,7 +74,7 @@ def taught(task: Cifar10) -> Cifar10:
     return other
 
 
-def recipe(steps: int, learning_rate: float = 0.01) -> Recipe:
+def recipe(steps: int, learning_rate: float) -> Recipe:
     """Whole channels, as many as it takes; chosen in short trials of ResNet-20 on validation images."""
     recovery = Recovery(
         steps=steps,

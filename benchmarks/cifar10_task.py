@@ -15,6 +15,7 @@ from benchmarks.common import Options, accuracy, channels_last_, give_up, need
 from torch import Tensor, nn
 
 from secateur import Metric
+from secateur.files import cache_path
 from secateur.tasks import import_file
 
 Batch = tuple[Tensor, Tensor]
@@ -114,7 +115,7 @@ def _augmented(images: Tensor) -> Tensor:
 
 def _images(archive: Path) -> dict[str, Tensor]:
     """Bytes (n, 3, 32, 32) and labels of both splits, decoded once and kept in the user's cache folder."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "secateur" / "cifar10_jpg.npz"
+    cache = cache_path("cifar10_jpg.npz")
     if not cache.exists():
         print(f"Decoding {archive.name} into {cache.parent} ...", flush=True)
         decoded = _decoded(archive)

@@ -57,7 +57,7 @@ def main() -> None:
             sections.append(f"## {name}\n\n{layers(*ROWS[name].made())}")
             print(f"\n{sections[-1]}", flush=True)
         if given.write:
-            _keep("engine_layers", "Layers of compiled networks", "\n\n".join(sections))
+            _keep("engine_layers", "Layers of compiled networks", "\n\n".join(sections), "--layers")
         return
     rows = []
     for name in given.only:
@@ -71,15 +71,16 @@ def main() -> None:
             "Medians, p10 to p90 in brackets. Empty: the runtime is not there, or does not run the network."
         )
         name = "engine" if 1 in given.threads else f"engine-{max(given.threads)}-threads"
-        _keep(name, "Compiled networks", f"{text}\n\n{note}")
+        asked = " ".join(["--threads", *map(str, given.threads)])
+        _keep(name, "Compiled networks", f"{text}\n\n{note}", asked)
 
 
-def _keep(name: str, title: str, text: str) -> None:
+def _keep(name: str, title: str, text: str, asked: str) -> None:
     """The sheet, and where it comes from."""
     lanes = registers(target_of("native")).lanes
     costs = "measured by `secateur calibrate`" if kept_file().is_file() else "built in"
     origin = (
-        f"Made by `python -m benchmarks.engine` on {date.today()}, revision {revision()}. "
+        f"Made by `python -m benchmarks.engine {asked} --write` on {date.today()}, revision {revision()}. "
         f"{machine.describe()['processor']}, vectors of {lanes} floats, which other work shared; costs of "
         f"layers {costs}."
     )

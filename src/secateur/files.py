@@ -67,8 +67,8 @@ def write_folder_atomically(path: str | os.PathLike[str], files: Mapping[str, by
             shutil.rmtree(left, ignore_errors=True)
 
 
-def cache_folder(name: str) -> Path:
-    """Where what can be made again is kept for this user."""
+def cache_path(name: str) -> Path:
+    """Where what can be made again is kept for this user: a folder, or a file, of this name."""
     base = os.environ.get("XDG_CACHE_HOME")
     return Path(base if base else Path.home() / ".cache", "secateur", name)
 

@@ -13,7 +13,7 @@ from secateur.compiler.files.dispatch import run_name, variants
 from secateur.compiler.targets import Target
 from secateur.compiler.toolchain import Toolchain, toolchain
 from secateur.errors import CompileError
-from secateur.files import cache_folder
+from secateur.files import cache_path
 
 LIBRARY = "libmodel.so"
 OBJECT = "model.o"
@@ -29,7 +29,7 @@ def build(sources: Sources, target: Target) -> Path:
         CompileError: there is no compiler, or it refuses the files.
     """
     commands = _commands(sources, target, toolchain(target))
-    folder = cache_folder("compiled") / _key(commands, sources)
+    folder = cache_path("compiled") / _key(commands, sources)
     built = folder / (LIBRARY if target.hosted else OBJECT)
     if built.is_file():
         return built

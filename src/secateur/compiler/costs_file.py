@@ -13,7 +13,7 @@ from secateur.compiler.features import machine_features
 from secateur.compiler.kernels.processor import lookup
 from secateur.compiler.targets import Target
 from secateur.errors import CompileError, OutputError
-from secateur.files import cache_folder, write_atomically
+from secateur.files import cache_path, write_atomically
 from secateur.measure import machine
 
 FORMAT = "secateur costs 1"
@@ -50,7 +50,7 @@ def kept_file() -> Path:
     """Of this machine's processor, as machines may share a home folder, and of the costs known today."""
     names = [field.name for kind in (ConvCosts, MatrixCosts) for field in fields(kind)]
     name = repr((FORMAT, names, machine.describe()["processor"], sorted(machine_features())))
-    return cache_folder("costs") / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.json"
+    return cache_path("costs") / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.json"
 
 
 def write_costs(costs: Costs, path: Path) -> None:
