@@ -1,5 +1,4 @@
 import copy
-import gc
 import itertools
 from collections.abc import Callable
 from pathlib import Path
@@ -134,25 +133,6 @@ def test_tracing_leaves_the_mode_of_every_module() -> None:
     model.get_submodule("1").eval()  # a frozen BatchNorm
     trace(model, (CASES["convolutions"][1],))
     assert [m.training for m in model.children()] == [True, False, True, True, True, True, True]
-
-
-@pytest.mark.parametrize("threshold", [700, 0, 200_000])  # Python's own, no collection, seldom
-def test_tracing_leaves_the_collection_of_garbage_as_it_was(threshold: int) -> None:
-    before = gc.get_threshold()
-    during = []
-
-    class Watched(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            during.append(gc.get_threshold()[0])
-            return x + 1
-
-    try:
-        gc.set_threshold(threshold)
-        trace(Watched(), (torch.zeros(1, 2),), any_batch=False)
-        assert gc.get_threshold()[0] == threshold
-    finally:
-        gc.set_threshold(*before)
-    assert during[-1] == (threshold and max(threshold, 100_000))
 
 
 def test_a_network_that_cannot_be_exported_says_why() -> None:

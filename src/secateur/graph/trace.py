@@ -1,7 +1,6 @@
 """What is the network as one ONNX graph, with PyTorch's parameter names?"""
 
 import contextlib
-import gc
 import io
 import logging
 import traceback
@@ -20,8 +19,6 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from secateur.core.modes import evaluation_mode
 from secateur.errors import ExportError
 from secateur.graph.plain import plain
-
-COLLECTED_AFTER = 100_000  # objects more than before; Python's own measure is 700
 
 
 def trace(model: nn.Module, example_inputs: tuple[Tensor, ...], *, any_batch: bool = True) -> onnx_ir.Model:
@@ -149,7 +146,7 @@ def _exported(model: nn.Module, inputs: tuple[Tensor, ...], dynamic: Any) -> onn
 
 
 def _written(model: nn.Module, inputs: tuple[Tensor, ...], dynamic: Any) -> onnx_ir.Model:
-    with _quiet(), _seldom_collected():
+    with _quiet():
         program = torch.onnx.export(
             model, inputs, dynamo=True, optimize=False, verbose=False, dynamic_shapes=dynamic
         )
@@ -173,14 +170,3 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
-
-
-@contextlib.contextmanager
-def _seldom_collected() -> Iterator[None]:
-    """Tracing makes many objects that live on: looking for garbage among them takes a sixth of its time."""
-    before = gc.get_threshold()
-    gc.set_threshold(max(before[0], COLLECTED_AFTER) if before[0] else 0, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
