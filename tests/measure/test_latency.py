@@ -1,5 +1,6 @@
 import gc
 import itertools
+import statistics
 import time
 from collections.abc import Callable
 
@@ -38,6 +39,19 @@ def test_calls_are_interleaved_each_after_an_untimed_call_of_itself() -> None:
 
     time_calls({"A": noting("A"), "B": noting("B")}, warmup=3, runs=4)
     assert "".join(seen) == "AAABBB" + "AABB" * 4
+
+
+def test_a_rest_lets_threads_that_wait_busily_go_to_sleep_before_the_untimed_call() -> None:
+    begun: list[float] = []
+
+    def noting() -> None:
+        begun.append(time.perf_counter())
+        busy(0.1)()
+
+    time_calls({"A": noting, "B": noting}, warmup=0, runs=3, rest_s=0.02)
+    apart = [later - earlier for earlier, later in itertools.pairwise(begun)]
+    assert min(apart[1::2]) >= 0.02  # from a timed call to the next one's untimed call
+    assert statistics.median(apart[::2]) < 0.02
 
 
 def test_a_short_call_is_batched_and_still_timed_per_call() -> None:

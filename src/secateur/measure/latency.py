@@ -6,6 +6,8 @@ moments as much as two networks. So
 - calls are **interleaved**, A B C A B C ...: a slow second of the machine hits all of them alike;
 - each timed run follows an **untimed call** of the same network, so that it finds its own weights in
   the caches, as in a program that runs one network, and not those of its neighbour;
+- where several threads are at work, a **rest** before that call lets those of the neighbour go to sleep: ONNX
+  Runtime's wait busily for their next call for some 60 ms and hold the cores that this call wants;
 - a call shorter than 50 us is **batched**: one run is then the mean of several calls, since below
   that the clock and the loop around it are a visible part of the time;
 - Python's **garbage collector is off** while the clock runs: a collection in the middle of a call
@@ -41,6 +43,7 @@ def time_calls(
     warmup: int = 10,
     runs: int = 50,
     budget_s: float = 2.0,
+    rest_s: float = 0.0,
 ) -> dict[str, Timing]:
     """Time every call, interleaved.
 
@@ -50,6 +53,7 @@ def time_calls(
         runs: timed runs of each call, at least 2.
         budget_s: seconds for the runs of all calls together. Where they are spent the timing ends
             early, but not before 20 runs (or `runs`, if that is fewer).
+        rest_s: seconds of sleep before each untimed call, for calls whose threads wait busily after them.
 
     >>> time_calls({"nothing": lambda: None}, runs=5)["nothing"].runs
     5
@@ -62,6 +66,7 @@ def time_calls(
             if done >= FEWEST_RUNS and time.perf_counter() >= end:
                 break
             for name, call in calls.items():
+                time.sleep(rest_s)
                 call()
                 samples[name].append(_nanoseconds(call, repeats[name]) / 1e6)
     return {name: _summary(sample) for name, sample in samples.items()}

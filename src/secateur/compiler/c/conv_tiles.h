@@ -53,27 +53,42 @@ KERNEL void unstage(const conv_t *l, const float *sums, const float *added, floa
     }
 }
 
-/* Chunks of outputs from `chunk` to `end` of one tile; s holds the staged sums, the panel and a padded channel. */
-KERNEL void conv_tile(const conv_t *l, const float *x, const float *x_end, const float *b, const weights_t *at,
-                      const uint32_t *w, const float *added, float *y, char *s, int tile, int chunk, int end,
-                      int ahead, sums_function_t *sums, sums_function_t *sums_of_longer) {
+/* What a layer reads and writes. */
+typedef struct {
+    const float *x, *x_end, *bias, *added;
+    const weights_t *at;
+    const uint32_t *words; /* of the weights */
+    float *y;
+    char *scratch; /* of this thread: the staged sums, the panel and a padded channel */
+    sums_function_t *sums, *sums_of_longer;
+} conv_data_t;
+
+/* Chunks of outputs from `chunk` to `end` of one tile of one image. */
+KERNEL void conv_tile(const conv_t *l, const conv_data_t *d, ptrdiff_t place, int chunk, int end, int ahead) {
+    const int tiles = l->down * l->across, tile = (int)(place % tiles);
+    const ptrdiff_t n = place / tiles;
+    const float *x = d->x + n * l->channels * l->x_plane;
+    const float *added = d->added ? d->added + n * l->outputs * l->added_plane : NULL;
+    float *y = d->y + n * l->outputs * l->y_plane;
     const int long_tile = tile < l->longer, pixels = l->pixels + long_tile * l->step;
     const int row = tile / l->across * l->panel.tile_rows, column = tile % l->across * l->panel.tile_columns;
     const ptrdiff_t pixel = l->packed ? (ptrdiff_t)row * l->panel.window.out_columns + column
                                       : (ptrdiff_t)tile * l->pixels + min_i(tile, l->longer) * l->step;
-    float *stage = (float *)s, *panel = stage + (l->staged ? (ptrdiff_t)l->outputs * pixels : 0);
-    sums_t t = {b, l->staged || !added ? NULL : added + pixel, l->staged ? stage : y + pixel, l->added_plane,
+    float *stage = (float *)d->scratch, *panel = stage + (l->staged ? (ptrdiff_t)l->outputs * pixels : 0);
+    sums_t t = {d->bias, l->staged || !added ? NULL : added + pixel, l->staged ? stage : y + pixel, l->added_plane,
                 l->staged ? pixels : l->y_plane, l->outputs, 0, 0, ahead, l->staged && added ? none : l->kind, l->low, l->high};
+    const weights_t *at = d->at;
     for (int block = 0; block < l->blocks; block++, at += l->chunks) {
         const int channel = block * l->block_channels;
         const float *from = x + (ptrdiff_t)channel * l->x_plane;
         if (l->packed)
-            pack_channels(&l->panel, from, l->x_plane, min_i(l->block_channels, l->channels - channel), x_end, row,
-                          column, padded_of(l, s), panel);
+            pack_channels(&l->panel, from, l->x_plane, min_i(l->block_channels, l->channels - channel), d->x_end, row,
+                          column, padded_of(l, d->scratch), panel);
         for (int k = chunk; k < end; k++)
             if (at[k].start != NOTHING) {
                 t.first = (int)at[k].first, t.last = (int)at[k].last;
-                (long_tile ? sums_of_longer : sums)(w + at[k].start, (const char *)(l->packed ? panel : from + pixel), &t);
+                (long_tile ? d->sums_of_longer : d->sums)(d->words + at[k].start,
+                                                          (const char *)(l->packed ? panel : from + pixel), &t);
             }
     }
     if (l->staged)
@@ -82,20 +97,25 @@ KERNEL void conv_tile(const conv_t *l, const float *x, const float *x_end, const
                     y + (ptrdiff_t)o * l->y_plane, row, column);
 }
 
+/* Threads share the outputs where they can: each then writes lines of the cache that no other writes, and reads no
+   weights but its own. Where x is packed each would pack it whole, so there they share the tiles first. */
 KERNEL void conv_tiles(part_t p, const conv_t *l, const float *x, const float *b, const weights_t *at,
                        const uint32_t *w, const float *added, float *y, char *s, sums_function_t *sums,
                        sums_function_t *sums_of_longer) {
-    const int tiles = l->down * l->across;
     const float *x_end = x + (ptrdiff_t)l->batch * l->channels * l->x_plane;
-    SHARE((ptrdiff_t)l->batch * tiles * l->chunks, lo, hi);
+    const conv_data_t d = {x, x_end, b, added, at, w, y, s, sums, sums_of_longer};
+    const ptrdiff_t places = (ptrdiff_t)l->batch * l->down * l->across;
+    if (!l->packed && l->chunks >= p.count) {
+        SHARE(l->chunks, first, end);
+        for (ptrdiff_t place = 0; place < places; place++)
+            conv_tile(l, &d, place, (int)first, (int)end, l->large || place == 0 ? AHEAD : 0);
+        return;
+    }
+    SHARE(places * l->chunks, lo, hi);
     if (l->packed) clear_channels(&l->panel, padded_of(l, s));
     for (ptrdiff_t i = lo; i < hi;) {
-        const ptrdiff_t place = i / l->chunks, n = place / tiles;
         const int chunk = (int)(i % l->chunks), end = (int)(hi - i < l->chunks - chunk ? chunk + hi - i : l->chunks);
-        conv_tile(l, x + n * l->channels * l->x_plane, x_end, b, at, w,
-                  added ? added + n * l->outputs * l->added_plane : NULL, y + n * l->outputs * l->y_plane, s,
-                  (int)(place % tiles), chunk, end, l->large || i == lo ? AHEAD : 0, sums,
-                  sums_of_longer);
+        conv_tile(l, &d, i / l->chunks, chunk, end, l->large || i == lo ? AHEAD : 0);
         i += end - chunk;
     }
 }
