@@ -6,7 +6,13 @@ import torch
 from int8_nets import NETS, answer, batches, exported, graph, tensors
 from torch import Tensor, nn
 
-from secateur.graph.plain import plain
+from secateur.graph.plain import plain_
+
+
+def plain(model: onnx.ModelProto) -> onnx_ir.Model:
+    graph = onnx_ir.from_proto(model)
+    plain_(graph)
+    return graph
 
 
 @pytest.mark.parametrize("name", NETS)

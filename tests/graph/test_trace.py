@@ -222,3 +222,17 @@ def test_weight_norm_is_refused_with_the_way_out() -> None:
     layer = nn.utils.parametrizations.weight_norm(nn.Linear(3, 4))
     with pytest.raises(RecipeError, match="remove_parametrizations"):
         prunable(layer)
+
+
+def test_the_graph_keeps_its_weights_when_the_network_trains_on() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)).eval()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    graph = trace(model, (torch.zeros(1, 3),))
+    with torch.no_grad():
+        for tensor in (*model.parameters(), *model.buffers()):
+            tensor.add_(1)
+    kept = {name: value.const_value for name, value in graph.graph.initializers.items() if name in before}
+    assert set(kept) >= {"0.weight", "0.bias", "1.weight", "1.running_mean"}
+    for name, tensor in kept.items():
+        assert tensor is not None
+        np.testing.assert_array_equal(tensor.numpy(), before[name].numpy())

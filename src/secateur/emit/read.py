@@ -13,7 +13,7 @@ from secateur.emit.identifiers import computed
 from secateur.emit.rewrites import join_
 from secateur.emit.sizes import Sizes
 from secateur.errors import ArtifactError, ExportError
-from secateur.graph.plain import plain
+from secateur.graph.plain import plain_
 
 KNOWN = "known size "
 
@@ -73,13 +73,14 @@ def _plain(model: onnx.ModelProto) -> onnx_ir.Model:
     from onnx_ir.passes import common
     from onnxscript.optimizer import fold_constants
 
-    inlined = onnx_ir.from_proto(model)
-    common.InlinePass()(inlined)
-    common.RemoveInitializersFromInputsPass()(inlined)
-    graph = plain(onnx_ir.to_proto(inlined))
+    graph = onnx_ir.from_proto(model)
+    common.InlinePass()(graph)
+    common.RemoveInitializersFromInputsPass()(graph)
+    plain_(graph)
     _fill_in_sizes_(graph.graph)
     fold_constants(graph, should_fold=_known)
-    return plain(onnx_ir.to_proto(graph))
+    plain_(graph)
+    return graph
 
 
 def _fill_in_sizes_(graph: onnx_ir.Graph) -> None:

@@ -8,7 +8,7 @@ called with what the network gave it: `relu(x + f(x))` passes where all of `x` i
 import contextlib
 import copy
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -30,20 +30,28 @@ def blocks_of(model: nn.Module, example_inputs: tuple[Any, ...]) -> tuple[Group,
         model: the network; it stays as it is.
         example_inputs: positional inputs of one forward call.
     """
-    bare = copy.deepcopy(model)
     found: dict[str, tuple[Member, ...]] = {}
-    with torch.no_grad(), evaluation_mode(bare), without_fused_attention():
-        paths = _separate(bare)
-        with recording(bare, paths, may_pass) as calls:
-            bare(*example_inputs)
-        for parameter in bare.parameters():
-            if _goes(parameter):
-                parameter.zero_()
-        for path in paths:
-            call = calls.once(path)
-            if call is not None and _passes(bare.get_submodule(path), call):
-                found[path] = tuple(_members(bare, path))
-    return tuple(Group(path, 1, found[path], "layers") for path in _disjoint(found))
+    paths = _separate(model)
+    with torch.no_grad(), evaluation_mode(model), without_fused_attention():
+        with recording(model, paths, may_pass) as calls:
+            model(*example_inputs)
+        bare = _bare(model)
+        for path in sorted(paths, key=lambda path: -path.count(".")):  # those inside a block come before it
+            call, own = calls.once(path), tuple(_members(bare, path))
+            inner = [other for other in found if other.startswith(f"{path}.")]
+            if call is None or 4 * sum(_size(found[other]) for other in inner) >= _size(own):
+                continue
+            if _passes(bare.get_submodule(path), call):
+                found = {other: members for other, members in found.items() if other not in inner}
+                found[path] = own
+    return tuple(Group(path, 1, found[path], "layers") for path in paths if path in found)
+
+
+def _bare(model: nn.Module) -> nn.Module:
+    """A copy with zeros for weights; theirs are not copied first, which may be gigabytes."""
+    weights = [parameter for parameter in model.parameters() if _goes(parameter)]
+    zeros = {id(p): nn.Parameter(torch.zeros_like(p), requires_grad=p.requires_grad) for p in weights}
+    return copy.deepcopy(model, zeros)
 
 
 def _goes(parameter: nn.Parameter) -> bool:
@@ -78,12 +86,6 @@ def _members(model: nn.Module, path: str) -> Iterator[Member]:
             yield Member(f"{path}.{name}", shape, 0, torch.arange(shape[0])[None])
 
 
-def _disjoint(found: Mapping[str, tuple[Member, ...]]) -> list[str]:
-    """Blocks that do not hold each other, in the order of the network."""
-    size = {path: sum(torch.Size(m.shape).numel() for m in own) for path, own in found.items()}
-    chosen: set[str] = set()
-    for path in sorted(found, key=lambda path: -path.count(".")):
-        inner = {other for other in chosen if other.startswith(f"{path}.")}
-        if 4 * sum(size[other] for other in inner) < size[path]:
-            chosen = (chosen - inner) | {path}
-    return [path for path in found if path in chosen]
+def _size(members: tuple[Member, ...]) -> int:
+    """Weights."""
+    return sum(torch.Size(member.shape).numel() for member in members)

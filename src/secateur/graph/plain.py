@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    import onnx
     import onnx_ir
 
 
-def plain(model: "onnx.ModelProto") -> "onnx_ir.Model":
-    """A copy without the exporter's detours; its parameters are those of `model`, untouched, by name.
+def plain_(graph: "onnx_ir.Model") -> None:
+    """Take out the exporter's detours; parameters stay as they are, by name.
 
     `torch.onnx.export(optimize=False)` computes biases of zeros, axes and shapes with dozens of nodes, any
     of which between two layers keeps ONNX Runtime from joining them. Nodes that read a parameter
@@ -22,7 +21,6 @@ def plain(model: "onnx.ModelProto") -> "onnx_ir.Model":
 
     from secateur.graph.folding import worth_folding
 
-    graph = onnx_ir.from_proto(model)
     parameters = set(graph.graph.initializers.values())
 
     def known(node: onnx_ir.Node) -> bool | None:
@@ -43,7 +41,6 @@ def plain(model: "onnx.ModelProto") -> "onnx_ir.Model":
     ):
         clean(graph)
     _name_nodes_(graph.graph)
-    return graph
 
 
 def _write_out_shapes_(graph: "onnx_ir.Graph") -> None:

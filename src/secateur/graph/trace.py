@@ -18,7 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from secateur.core.modes import evaluation_mode
 from secateur.errors import ExportError
-from secateur.graph.plain import plain
+from secateur.graph.plain import plain_
 
 
 def trace(model: nn.Module, example_inputs: tuple[Tensor, ...], *, any_batch: bool = True) -> onnx_ir.Model:
@@ -37,13 +37,13 @@ def trace(model: nn.Module, example_inputs: tuple[Tensor, ...], *, any_batch: bo
     """
     try:
         with evaluation_mode(model):
-            answer = _outputs(model, example_inputs)
-            two = _batch_of_two(model, example_inputs, answer) if any_batch else None
-            graph = None if two is None else _exported_for_any_batch(model, two)
+            graph = _exported_for_any_batch(model, example_inputs) if any_batch else None
             return _exported(model, example_inputs, None) if graph is None else graph
     except ExportError:
         raise
     except Exception as error:
+        with evaluation_mode(model):
+            _outputs(model, example_inputs)
         raise ExportError(
             f"{type(model).__name__} cannot be exported to ONNX: {_root_cause(error)}{_place(error)}. "
             "secateur needs a network that torch.onnx.export(model, example_inputs, dynamo=True) accepts. "
@@ -77,7 +77,7 @@ def _place(error: BaseException) -> str:
 def with_weights_of(graph: onnx_ir.Model, model: nn.Module) -> onnx_ir.Model:
     """The same graph with the parameters and buffers of another network of the same architecture."""
     state = model.state_dict(keep_vars=False)
-    copy = onnx_ir.from_proto(onnx_ir.to_proto(graph))
+    copy = graph.clone()
     for name, value in copy.graph.initializers.items():
         if name in state:
             value.const_value = TorchTensor(state[name].detach().cpu().contiguous(), name=name)
@@ -85,7 +85,11 @@ def with_weights_of(graph: onnx_ir.Model, model: nn.Module) -> onnx_ir.Model:
 
 
 def _outputs(model: nn.Module, inputs: tuple[Tensor, ...]) -> list[Tensor]:
-    """What the network answers to its example."""
+    """What the network answers to its example.
+
+    Raises:
+        ExportError: it does not run.
+    """
     try:
         with torch.no_grad():
             return _tensors(model(*inputs))
@@ -97,13 +101,12 @@ def _outputs(model: nn.Module, inputs: tuple[Tensor, ...]) -> list[Tensor]:
         ) from error
 
 
-def _batch_of_two(
-    model: nn.Module, inputs: tuple[Tensor, ...], single: list[Tensor]
-) -> tuple[Tensor, ...] | None:
+def _batch_of_two(model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
     """The example twice along the first axis, or None where the outputs do not follow.
 
     Twice, because an axis of 1 would be traced as a constant.
     """
+    single = _outputs(model, inputs)
     if any(x.dim() == 0 for x in inputs):
         return None
     doubled = tuple(torch.cat([x, x]) for x in inputs)
@@ -127,8 +130,11 @@ def _tensors(outputs: Any) -> list[Tensor]:
 
 def _exported_for_any_batch(model: nn.Module, inputs: tuple[Tensor, ...]) -> onnx_ir.Model | None:
     """None where the network fixes its batch size, which the exporter may take for the answer in silence."""
+    two = _batch_of_two(model, inputs)
+    if two is None:
+        return None
     try:
-        graph = _exported(model, inputs, tuple({0: torch.export.Dim("batch")} for _ in inputs))
+        graph = _exported(model, two, tuple({0: torch.export.Dim("batch")} for _ in two))
     except Exception:  # whatever it is, a fixed batch is tried next, whose error is the one to show
         return None
     ends = (*graph.graph.inputs, *graph.graph.outputs)
@@ -151,7 +157,13 @@ def _written(model: nn.Module, inputs: tuple[Tensor, ...], dynamic: Any) -> onnx
             model, inputs, dynamo=True, optimize=False, verbose=False, dynamic_shapes=dynamic
         )
     assert program is not None, "torch.onnx.export(dynamo=True) without a file answers a program"
-    return plain(onnx_ir.to_proto(program.model))
+    graph = program.model
+    for name, value in graph.graph.initializers.items():
+        held = getattr(value.const_value, "raw", None)
+        if isinstance(held, Tensor):  # the network's own memory, which training will change
+            value.const_value = TorchTensor(held.detach().cpu().clone(), name=name)
+    plain_(graph)
+    return graph
 
 
 @contextlib.contextmanager

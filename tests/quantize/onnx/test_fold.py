@@ -8,7 +8,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from secateur.graph.plain import plain
 from secateur.graph.trace import trace
 from secateur.quantize.onnx.fold import fold_batchnorm_
 
@@ -27,7 +26,7 @@ def with_statistics(model: nn.Module, seed: int = 0) -> nn.Module:
 
 
 def exported(model: nn.Module, x: Tensor) -> onnx_ir.Model:
-    return plain(onnx_ir.to_proto(trace(model, (x,))))
+    return trace(model, (x,))
 
 
 def answer(graph: onnx_ir.Model, x: Tensor) -> NDArray[np.float32]:

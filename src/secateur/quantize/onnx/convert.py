@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secateur.errors import ExportError, did_you_mean
-from secateur.graph.plain import plain
+from secateur.graph.plain import plain_
 from secateur.quantize.onnx.choose import chosen, stays_float
 from secateur.quantize.onnx.fold import fold_batchnorm_
 from secateur.quantize.onnx.grids import grids, snap_
@@ -66,7 +66,8 @@ def to_int8(
 
     if method not in RANGES:
         raise ExportError(f"method = {method!r} is unknown. Known: {', '.join(RANGES)}.")
-    graph = plain(model)
+    graph = onnx_ir.from_proto(model)
+    plain_(graph)
     _check_names(graph, {"weight_scales": weight_scales, "input_ranges": input_ranges})
     snap_(_weights(graph.graph), weight_scales)
     factors = fold_batchnorm_(graph)

@@ -8,7 +8,7 @@ import onnx_ir
 
 from secateur.artifact.plain import ONNX_LIMIT, onnx_bytes
 from secateur.errors import ArtifactError, ExportError
-from secateur.graph.plain import plain
+from secateur.graph.plain import plain_
 
 
 def read_graph(path: Path) -> onnx_ir.Model:
@@ -40,7 +40,7 @@ def as_graph(model: onnx.ModelProto) -> onnx_ir.Model:
     common.RemoveInitializersFromInputsPass()(graph)
     common.LiftSubgraphInitializersToMainGraphPass()(graph)
     common.InlinePass()(graph)
-    graph = plain(onnx_ir.to_proto(graph))
+    plain_(graph)
     _unshare_(graph.graph)
     return graph
 
