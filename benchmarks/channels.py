@@ -17,8 +17,6 @@ from benchmarks.channels_task import (
     Narrow,
     Subject,
     narrowed,
-    recipe,
-    taught,
     unpruned,
 )
 from benchmarks.common import Options, Sheet, train
@@ -55,17 +53,16 @@ def compared(
 def measured(
     subject: Subject,
     given: Options,
-    steps: int,
+    asked: Recipe,
     *,
-    learning_rate: float = 0.01,
     only: Collection[str] = (),
     title: str = f"{TIMES_FEWER:g} times fewer multiply-adds",
 ) -> None:
     """Train all of them, or only those that the table calls so, seed after seed, and keep the sheet."""
     task, sheet = subject.task, Sheet(given, f"CIFAR-10 (JPEG images): {title}")
-    asked = recipe(20 if given.quick else steps, learning_rate)
+    if given.quick:
+        asked = replace(asked, recovery=replace(asked.recovery, steps=20, evaluate_every=6))
     structure = cuttable(task.model, task.example_inputs)
-    teaching = taught(task)
     rows = {"dense, as it came": Row(task.model, [100 * evaluated(task.evaluate, task.model).value])}
     for seed in given.seeds:
         for words, begin in compared(subject, structure, asked, seed).items():
@@ -73,7 +70,7 @@ def measured(
                 continue
             start = begin()
             stage = Stage(start.name, unpruned(asked), partial(copy.deepcopy, start.model))
-            trained = train(stage, teaching, seed, given, subject.label)
+            trained = train(stage, task, seed, given, subject.label)
             row = rows.setdefault(words, Row(trained.model))
             row.percents.append(100 * evaluated(task.evaluate, trained.model).value)
             row.ways.append([(point.step, 100 * point.value) for point in trained.training.history])

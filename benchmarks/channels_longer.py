@@ -5,11 +5,12 @@ ResNet-20 as in `benchmarks.channels_resnet20`, with more steps and so fewer row
 
 from benchmarks.channels import measured
 from benchmarks.channels_table import CONTROL
-from benchmarks.channels_task import TIMES_FEWER, resnet20
+from benchmarks.channels_task import TIMES_FEWER, recipe, resnet20
 from benchmarks.common import options
 
 STEPS = 1000  # of each row
-LEARNING_RATE = 0.02  # more steps bear larger ones
+LEARNING_RATE = 0.05
+FEATURES = 100.0  # how much blocks are taught
 
 
 def main() -> None:
@@ -17,7 +18,7 @@ def main() -> None:
     with options("channels_longer", "What remains of the difference after longer training?") as given:
         only = (CONTROL, "secateur", "torch-pruning, one ranking")
         title = f"{TIMES_FEWER:g} times fewer multiply-adds, longer training"
-        measured(resnet20(given), given, STEPS, learning_rate=LEARNING_RATE, only=only, title=title)
+        measured(resnet20(given), given, recipe(STEPS, LEARNING_RATE, FEATURES), only=only, title=title)
 
 
 if __name__ == "__main__":

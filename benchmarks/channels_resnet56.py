@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import torch.nn.functional as F
 from benchmarks.channels import measured
-from benchmarks.channels_task import Subject, resnet20
+from benchmarks.channels_task import Subject, recipe, resnet20
 from benchmarks.cifar10_task import Batch, Cifar10, Quick
 from benchmarks.common import Options, options, train
 from torch import Tensor, nn
@@ -115,7 +115,9 @@ def resnet56(options: Options, images: Cifar10) -> Subject:
 def main() -> None:
     """Every way to choose channels, a short training."""
     with options("channels_resnet56", "Does ResNet-56 keep its accuracy with fewer channels?") as given:
-        measured(resnet56(given, resnet20(given).task), given, STEPS)
+        measured(
+            resnet56(given, resnet20(given).task), given, recipe(STEPS, learning_rate=0.01, features=0.0)
+        )
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
 """Which networks lose channels in the benchmark, and how are they trained?"""
 
 import copy
-import hashlib
 from dataclasses import dataclass, replace
 
 from benchmarks.channels_rival import fixed_streams
 from benchmarks.cifar10_task import Cifar10, Quick
 from benchmarks.common import Options
-from torch import Tensor, nn
+from torch import nn
 
 from secateur import Channels, Distillation, Recipe, Recovery, find_masks, refit_
 from secateur.allocation import GlobalRank
@@ -20,28 +19,6 @@ from secateur.schedules import OneShot
 from secateur.surgery import Certificate, cut
 
 TIMES_FEWER = 2.1  # multiply-adds
-
-
-class QuickTeacher(Quick):
-    """Computes as those do that it teaches, and knows what it has answered before.
-
-    All rows of a seed train on the same images, so each batch costs the teacher one call. It is shared, never
-    copied.
-    """
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__(net)
-        self._known: dict[bytes, Tensor] = {}
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits of images."""
-        key = hashlib.sha256(x.numpy().tobytes()).digest()
-        if key not in self._known:
-            self._known[key] = self.computed(x, quickly=True)
-        return self._known[key]
-
-    def __deepcopy__(self, memo: dict[int, object]) -> "QuickTeacher":
-        return self
 
 
 @dataclass(frozen=True)
@@ -66,23 +43,18 @@ class Subject:
         return f"{self.name.lower()}-{state_hash(self.task.model)[:8]}"
 
 
-def taught(task: Cifar10) -> Cifar10:
-    """The same, where whoever asks for a teacher gets the quick one."""
-    assert isinstance(task.model, Quick)
-    other = copy.copy(task)
-    other.model = QuickTeacher(copy.deepcopy(task.model.net)).eval()
-    return other
+def recipe(steps: int, learning_rate: float, features: float) -> Recipe:
+    """Whole channels, as many as it takes; chosen in short trials of ResNet-20 on validation images.
 
-
-def recipe(steps: int, learning_rate: float) -> Recipe:
-    """Whole channels, as many as it takes; chosen in short trials of ResNet-20 on validation images."""
+    `features`, of the distillation, is heard where blocks keep the channels that they answer.
+    """
     recovery = Recovery(
         steps=steps,
         optimizer="sgd",
         learning_rate=learning_rate,
         weight_decay=1e-4,
         evaluate_every=max(1, steps // 3),
-        distillation=Distillation(weight=0.5, temperature=4.0),
+        distillation=Distillation(weight=0.5, temperature=4.0, features=features),
         refit_batches=8,
     )
     return Recipe(

@@ -39,12 +39,8 @@ class Quick(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of images."""
-        return self.computed(x, quickly=self.training)
-
-    def computed(self, x: Tensor, quickly: bool) -> Tensor:
-        """Logits, where asked for in the quickest type."""
-        kind = quickest_type()
-        with torch.autocast("cpu", torch.bfloat16, enabled=quickly and kind == torch.bfloat16):
+        quickly = self.training and quickest_type() == torch.bfloat16
+        with torch.autocast("cpu", torch.bfloat16, enabled=quickly):
             logits: Tensor = self.net(x)
         return logits.float()
 

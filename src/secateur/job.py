@@ -256,7 +256,7 @@ class _Job:
             seconds={name: trained.seconds for name, trained in self.trained.items()},
         )
         report["seconds"]["total"] = time.perf_counter() - self.started
-        wanted = self.recipe.recovery.distillation.weight > 0 and self.recipe.recovery.steps > 0
+        wanted = self.recipe.recovery.distillation.wanted and self.recipe.recovery.steps > 0
         taught = self.trained["pruned"].training.taught
         report["verdict"] = verdict(report, taught=taught, wanted_teacher=wanted)
         return report

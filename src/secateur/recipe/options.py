@@ -14,21 +14,33 @@ Decay = Literal["cosine", "constant"]
 
 @dataclass(frozen=True)
 class Distillation:
-    """Learning from the dense original (Hinton et al., arXiv 1503.02531).
+    """Learning from the dense original (Hinton et al., arXiv 1503.02531; Romero et al., arXiv 1412.6550).
 
-    loss = (1 - weight) * task loss + weight * distance to the original's outputs. The distance is
-    temperature^2 * KL divergence of softened class probabilities where the metric is a proportion, and
-    the mean squared error, in units of the original's variance, elsewhere.
+    loss = (1 - weight) * task loss + weight * distance of the outputs + features * distance of the blocks.
+    The outputs' distance is temperature^2 * KL divergence of softened class probabilities where the metric
+    is a proportion, and the mean squared error, in units of the original's variance, elsewhere. That of the
+    blocks, modules inside that hold at least two layers, is always the latter, and the mean over all blocks
+    that answer the same shape in both networks.
     """
 
     weight: float = 0.5  # 0 turns it off
     temperature: float = 4.0
+    features: float = 0.0  # 0 turns it off
+
+    @property
+    def wanted(self) -> bool:
+        """Does the original teach at all?"""
+        return self.weight > 0 or self.features > 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.weight <= 1:
             raise RecipeError(f"distillation weight = {self.weight}: expected 0 (off) to 1.")
         if not self.temperature > 0:
             raise RecipeError(f"distillation temperature = {self.temperature}: expected above 0.")
+        if not 0 <= self.features < math.inf:
+            raise RecipeError(
+                f"distillation features = {self.features}: expected 0 (off) or a finite number."
+            )
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from secateur.recipe import Distillation
+from secateur.recovery.features import Features
 
 Kind = Literal["classes", "values"]
 
 
 class Teacher:
-    """Mixes the task's loss with the distance to a frozen network's outputs on the same inputs.
+    """Mixes the task's loss with the distance to what a frozen network answers to the same inputs.
 
     The task alone knows what a batch is. So the student's forward call is watched: the inputs that the
     task's loss passes to it go to the teacher too. `close()` ends the watch.
@@ -21,7 +22,7 @@ class Teacher:
     Args:
         teacher: the dense original; a frozen copy is kept.
         student: the network in training.
-        options: weight and temperature.
+        options: weights and temperature.
         kind: "classes" compares softened class probabilities, "values" the outputs themselves, in units of
             the teacher's variance; one output per example is compared as a value in any case.
     """
@@ -33,35 +34,46 @@ class Teacher:
         self._seen: tuple[tuple[Any, ...], dict[str, Any], Any] | None = None
         self._handle = student.register_forward_hook(self._watch, with_kwargs=True)
         self._outputs = _Spread()
+        self._features = Features(self._teacher, student) if options.features else None
         self.taught = False
 
     def close(self) -> None:
         """Stop watching the student."""
         self._handle.remove()
+        if self._features:
+            self._features.close()
 
     def mixed(self, loss: Tensor) -> Tensor:
-        """The task's loss of the last forward call, mixed with the distance to the teacher.
+        """The task's loss of the last forward call, mixed with the distances to the teacher.
 
-        Where the outputs do not allow a comparison (not one floating-point tensor), or the loss did not
-        call the network, the loss itself; `taught` stays False then, and the report says so.
+        Where neither outputs (not one floating-point tensor) nor blocks allow a comparison, or the loss did
+        not call the network, the loss itself; `taught` stays False then, and the report says so.
         """
         seen, self._seen = self._seen, None
-        if seen is None or not isinstance(seen[2], Tensor) or not seen[2].is_floating_point():
+        if seen is None or not (self._features or _comparable(seen[2])):
             return loss
         args, kwargs, output = seen
         with torch.no_grad():
             target = self._teacher(*args, **kwargs)
-        if not isinstance(target, Tensor) or target.shape != output.shape:
-            return loss  # a network that answers something else when it does not train
+        distance = self._apart(output, target) if self._options.weight else None
+        if distance is not None:
+            loss = (1 - self._options.weight) * loss + self._options.weight * distance
+        inside = self._features.distance(output) if self._features else None
+        if inside is not None:
+            loss = loss + self._options.features * inside
+        self.taught = self.taught or distance is not None or inside is not None
+        return loss
+
+    def _apart(self, output: Any, target: Any) -> Tensor | None:
+        """The distance of the outputs; None where a network answers something else when it does not train."""
+        if not (_comparable(output) and _comparable(target)) or target.shape != output.shape:
+            return None
         self._outputs.add(target)
         if self._kind == "classes" and _classes(output) > 1:
-            distance = class_distance(output, target, self._options.temperature)
-        elif self._outputs.variance > 0:
-            distance = F.mse_loss(output, target) / self._outputs.variance
-        else:
-            return loss
-        self.taught = True
-        return (1 - self._options.weight) * loss + self._options.weight * distance
+            return class_distance(output, target, self._options.temperature)
+        if self._outputs.variance > 0:
+            return F.mse_loss(output, target) / self._outputs.variance
+        return None
 
     def state_dict(self) -> dict[str, Any]:
         """What the next steps depend on."""
@@ -75,6 +87,10 @@ class Teacher:
     def _watch(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         if torch.is_grad_enabled():
             self._seen = args, kwargs, output
+
+
+def _comparable(output: Any) -> bool:
+    return isinstance(output, Tensor) and output.is_floating_point()
 
 
 def class_distance(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:

@@ -80,7 +80,7 @@ class Run:
         metric = self.look()
         self.teacher: Teacher | None = None
         distillation = recipe.recovery.distillation
-        if teacher is not None and distillation.weight:
+        if teacher is not None and distillation.wanted:
             kind: Kind = "classes" if metric.kind == "proportion" else "values"
             self.teacher = Teacher(teacher, model, distillation, kind)
 
