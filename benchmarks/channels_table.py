@@ -88,11 +88,13 @@ def text(rows: Mapping[str, Row], image: Tensor, asked: Recipe, origin: str, giv
         )
     header = ["network", "test accuracy, %", "against the control, points", "multiply-adds, millions"]
     header += ["times fewer", "parameters", ".sct, bytes", "ms, ONNX Runtime"]
-    seeds, steps = len(control), asked.recovery.steps
+    seeds, steps, teacher = len(control), asked.recovery.steps, asked.recovery.distillation
+    blocks = f", and its blocks with {teacher.features:g}" if teacher.features else ""
     return (
         f"{origin}\n\n{table(header, cells)}\n\n{_verdict(rows)}\n\n{_on_the_way(rows)}\n\n"
         f"{seeds} seed{'s' if seeds > 1 else ''}; {steps:,} steps of 64 images, "
-        f"{steps * 64 / 50000:.2f} epochs, learning rate {asked.recovery.learning_rate:g}. secateur's "
+        f"{steps * 64 / 50000:.2f} epochs, learning rate {asked.recovery.learning_rate:g}. The dense network "
+        f"teaches all of them with weight {teacher.weight:g}{blocks}. secateur's "
         f"channels are chosen by {asked.criterion} per multiply-add, chance's by chance; in both, layers are "
         f"fitted again on {asked.recovery.refit_batches} batches before the first step. {_certified(rows)}"
     )
