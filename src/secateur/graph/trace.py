@@ -160,8 +160,9 @@ def _written(model: nn.Module, inputs: tuple[Tensor, ...], dynamic: Any) -> onnx
     graph = program.model
     for name, value in graph.graph.initializers.items():
         held = getattr(value.const_value, "raw", None)
-        if isinstance(held, Tensor):  # the network's own memory, which training will change
-            value.const_value = TorchTensor(held.detach().cpu().clone(), name=name)
+        if isinstance(held, Tensor):  # the network's memory, which training will change
+            own = held.detach().cpu().clone(memory_format=torch.contiguous_format)
+            value.const_value = TorchTensor(own, name=name)
     plain_(graph)
     return graph
 

@@ -81,26 +81,23 @@ INLINE void elements_product(part_t p, const float *x, steps_t xs, elements_t e,
     const int with_bias = f.beta == 1 && f.c_steps.row == 0; /* the same for all rows: the sums begin with it */
     finish_t last = f;
     if (with_bias) last.c = NULL;
-    SHARE(chunks, lo, hi);
-    for (int r = 0; r < rows; r += wide) {
-        const int there = min_i(wide, rows - r);
-        pack_panel(x + r * xs.row, xs, there, inputs, wide, s);
-        for (ptrdiff_t c = lo; c < hi; c++) {
-            const int here = min_i(e.chunk, outputs - (int)c * e.chunk);
-            const uint16_t *index = e.index + e.start[c];
-            const float *w = e.w + e.start[c];
-            first_sums(sums, wide, here, with_bias ? f.c : NULL, f.c_steps.column, c * e.chunk);
-            for (int b = 0; b < bands; b++) {
-                const ptrdiff_t list = (c * bands + b) * e.chunk;
-                w = band_sums(s + (ptrdiff_t)b * e.band * wide, e.order + list, e.counts + list, here, &index, w, sums,
-                              wide);
-            }
-            if (f.y_steps.column == 1) { /* apart from y, whose rows may fall into the same set of the cache */
-                transpose(sums, wide, here, there, turned, here);
-                finish_tile(turned, here, there, here, r, c * e.chunk, last);
-            } else {
-                finish_tile(sums, wide, here, there, c * e.chunk, r, turned_round(last));
-            }
+    SHARE((ptrdiff_t)((rows + wide - 1) / wide) * chunks, lo, hi); /* panels first: what is packed is packed once */
+    for (ptrdiff_t i = lo; i < hi; i++) {
+        const ptrdiff_t r = i / chunks * wide, c = i % chunks;
+        const int there = min_i(wide, rows - (int)r), here = min_i(e.chunk, outputs - (int)c * e.chunk);
+        if (i == lo || c == 0) pack_panel(x + r * xs.row, xs, there, inputs, wide, s);
+        const uint16_t *index = e.index + e.start[c];
+        const float *w = e.w + e.start[c];
+        first_sums(sums, wide, here, with_bias ? f.c : NULL, f.c_steps.column, c * e.chunk);
+        for (int b = 0; b < bands; b++) {
+            const ptrdiff_t list = (c * bands + b) * e.chunk;
+            w = band_sums(s + (ptrdiff_t)b * e.band * wide, e.order + list, e.counts + list, here, &index, w, sums, wide);
+        }
+        if (f.y_steps.column == 1) { /* apart from y, whose rows may fall into the same set of the cache */
+            transpose(sums, wide, here, there, turned, here);
+            finish_tile(turned, here, there, here, r, c * e.chunk, last);
+        } else {
+            finish_tile(sums, wide, here, there, c * e.chunk, r, turned_round(last));
         }
     }
 }
