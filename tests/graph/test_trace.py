@@ -225,7 +225,9 @@ def test_weight_norm_is_refused_with_the_way_out() -> None:
 
 
 def test_the_graph_keeps_its_weights_when_the_network_trains_on() -> None:
-    model = nn.Sequential(nn.Conv2d(3, 4, 2), nn.BatchNorm2d(4)).eval().to(memory_format=torch.channels_last)
+    model = nn.Sequential(nn.Conv2d(3, 4, 2), nn.BatchNorm2d(4)).eval()
+    kernels = model.get_parameter("0.weight")
+    kernels.data = kernels.data.contiguous(memory_format=torch.channels_last)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     graph = trace(model, (torch.zeros(1, 3, 5, 5),))
     with torch.no_grad():
