@@ -10,7 +10,7 @@ STEPS = 150  # of each row
 def main() -> None:
     """Every way to choose channels, a short training."""
     with options("channels_resnet20", "Does ResNet-20 keep its accuracy with fewer channels?") as given:
-        measured(resnet20(given), given, recipe(STEPS, learning_rate=0.05, features=100.0))
+        measured(resnet20(given), given, recipe(STEPS, learning_rate=0.01, features=0.0))
 
 
 if __name__ == "__main__":
