@@ -73,6 +73,8 @@ def check_task(task: Any) -> Task:
                 f"{name} has no values yet (a meta or lazy parameter). Expected a trained network: load its "
                 "weights, or run one forward call."
             )
+    if not any(True for _ in task.model.parameters()):
+        raise TaskError(f"{_name(task)}.model has no parameters, so there is nothing to prune.")
     if not any(parameter.requires_grad for parameter in task.model.parameters()):
         raise TaskError(
             f"No parameter of {_name(task)}.model can be trained: all have requires_grad = False. Call "

@@ -26,7 +26,9 @@ def load_weights_(model: nn.Module, path: Path) -> None:
         if name in arrays and tuple(arrays[name].shape) != tuple(tensor.shape):
             raise TaskError(
                 f"{path} has {name!r} of shape {list(arrays[name].shape)}, the task's network "
-                f"{list(tensor.shape)}. Expected the network that the file was made from."
+                f"{list(tensor.shape)}. Expected the network that the file was made from, as wide as in the "
+                "file: where channels were cut, `secateur emit-python` writes a module of that width, and "
+                "[compress] in the recipe of `secateur prune` does both in one run."
             )
         # What torch counts along with BatchNorm's statistics no graph needs; tied weights have one name.
         if name not in arrays and id(tensor) not in shared and tensor.is_floating_point():

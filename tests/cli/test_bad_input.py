@@ -75,6 +75,10 @@ def test_bad_recipes(folder: Path, recipe: str, says: str) -> None:
             "The loss is nan at step 0",
         ),
         ("def batches(self):\n        return iter(())", "batches() yielded nothing"),
+        (
+            "def __init__(self):\n        super().__init__()\n        self.model = torch.nn.Identity()",
+            "model has no parameters, so there is nothing to prune",
+        ),
     ],
 )
 def test_bad_tasks(folder: Path, body: str, says: str) -> None:

@@ -178,3 +178,20 @@ def test_learning_rate_falls_along_a_cosine_and_restarts_with_each_round() -> No
     assert [learning_rate(rounds, step) for step in (0, 30, 60)] == [1.0, 1.0, 1.0]
     constant = Recipe(recovery=replace(recovery, decay="constant"))
     assert learning_rate(constant, 89) == 1.0
+
+
+def test_a_step_is_shown_after_its_evaluation(task: Tiny) -> None:
+    class Told(Silent):
+        def __init__(self) -> None:
+            self.calls = ""
+
+        def step(self, sparsity: float) -> None:
+            self.calls += "."
+
+        def evaluated(self, metric: Metric) -> None:
+            self.calls += "!"
+
+    told = Told()
+    recipe = replace(RECIPE, recovery=replace(RECOVERY, steps=6, evaluate_every=2, batchnorm_batches=0))
+    trained(task, recipe, progress=told)
+    assert told.calls == "!.!..!..!."

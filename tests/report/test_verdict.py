@@ -2,6 +2,7 @@
 
 import copy
 
+import pytest
 from sample_report import (
     latency,
     sample,
@@ -123,3 +124,19 @@ def test_a_cut_tells_widths_arithmetic_and_its_proof() -> None:
     assert "multiplies by zeros" not in text  # there are none: what is slow has another reason
     undone = sentences(whole(with_cut_undone()))
     assert "The cut was undone: Net.forward answers otherwise The file holds the masked network." in undone
+
+
+@pytest.mark.parametrize("higher", [True, False])
+def test_a_control_that_no_step_made_better_is_said_to_be_as_before(higher: bool) -> None:
+    report, kept = finished(), "none of them made it better"
+    report["metric"]["higher_is_better"] = higher
+    way = report["history"]["dense_control"]
+    for point in way:
+        point["value"] = 0.5
+    assert kept in sentences(report)  # the first of equals is kept
+    way[-1]["value"] = 0.6 if higher else 0.4
+    assert kept not in sentences(report)
+    way[-1]["value"] = 0.4 if higher else 0.6
+    assert kept in sentences(report)
+    del report["history"]["dense_control"]
+    assert kept not in sentences(report)

@@ -39,7 +39,7 @@ class Distillation:
             raise RecipeError(f"distillation temperature = {self.temperature}: expected above 0.")
         if not 0 <= self.features < math.inf:
             raise RecipeError(
-                f"distillation features = {self.features}: expected 0 (off) or a finite number."
+                f"distillation features = {self.features}: expected 0 (off) or a finite number above 0."
             )
 
 

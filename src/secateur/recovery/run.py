@@ -107,10 +107,10 @@ class Run:
             self.constraint.step()
         if self.constraint.rewound:
             self.optimizer = self._fresh_optimizer()
-        self.progress.step(self.sparsity)
         options = self.recipe.recovery
         if self.step % options.evaluate_every == 0 or self.step == options.steps:
             self.look()
+        self.progress.step(self.sparsity)  # after the look, so that the last line shows the last value
 
     def _loss(self, batch: Any) -> Tensor:
         with users_code("loss(model, batch)"):

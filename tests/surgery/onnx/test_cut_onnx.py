@@ -213,12 +213,15 @@ def test_real_inputs_come_from_a_file(tmp_path: Path) -> None:
     np.savez(path, x=np.ones((5, 3)))
     with pytest.raises(ArtifactError, match=r"real.npz: the input 'x' would have the shape \[5, 3\]"):
         read_inputs(graph(), path)
-    path.write_text("nothing")
-    with pytest.raises(ArtifactError, match="cannot be read"):
-        read_inputs(graph(), path)
+    whole = path.read_bytes()
     np.save(tmp_path / "one.npy", X)
-    with pytest.raises(ArtifactError, match="cannot be read"):
-        read_inputs(graph(), tmp_path / "one.npy")
+    for content in (b"", b"nothing", whole[: len(whole) // 2], (tmp_path / "one.npy").read_bytes()):
+        path.write_bytes(content)
+        with pytest.raises(ArtifactError, match=r"real.npz is no archive of plain arrays. Expected .*savez"):
+            read_inputs(graph(), path)
+    path.unlink()
+    with pytest.raises(ArtifactError, match=r"real.npz cannot be read: No such file"):
+        read_inputs(graph(), path)
 
 
 def test_real_inputs_are_compared_too() -> None:

@@ -1,5 +1,6 @@
 """On which inputs is a graph tried that came without any?"""
 
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -51,11 +52,18 @@ def read_inputs(graph: onnx_ir.Model, path: Path) -> Arrays:
         ArtifactError: the file cannot be read, or an input is missing or has another rank.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: np.asarray(file[name]) for name in file.files}
-    except (OSError, ValueError, TypeError) as error:  # TypeError: a single array, no archive
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (
+        ValueError,
+        TypeError,
+        EOFError,
+        zipfile.BadZipFile,
+    ) as error:  # NumPy's words advise to trust the file
         raise ArtifactError(
-            f"{path} cannot be read: {error}. Expected a file of numpy.savez(path, **arrays)."
+            f"{path} is no archive of plain arrays. Expected a file of numpy.savez(path, **arrays)."
         ) from error
     inputs = []
     for value in graph.graph.inputs:
