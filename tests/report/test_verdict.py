@@ -105,10 +105,20 @@ def test_a_gain_is_no_loss_and_a_mean_has_no_points() -> None:
 
 def test_where_nothing_was_removed_nothing_is_said_to_be_gone() -> None:
     text = sentences(whole(without_pruning()))
-    assert "are gone" not in text
+    assert "gone" not in text
     assert "Random pruning" not in text
     assert "The method 'codebook' makes" in text
     assert "The method" not in sentences(finished())
+
+
+def test_zeros_that_came_with_the_network_are_not_called_this_runs() -> None:
+    report = whole(without_pruning())
+    report["recipe"]["sparsity"] = 0.0
+    report["compressed"]["sparsity"] = 0.9  # type: ignore[typeddict-unknown-key]
+    text = sentences(report)
+    assert "90.0 % of the weights were gone before." in text
+    assert "are gone" not in text
+    assert "Compression alone gives" in text
 
 
 def test_choosing_on_the_reported_examples_is_confessed() -> None:

@@ -13,7 +13,7 @@ from secateur.core.task import Metric
 QUIET_SECONDS = 10.0  # between lines where there is no terminal
 TITLES = {
     "pruned": "pruning and recovering",
-    "compressed": "training what was shared",
+    "compressed": "training what was rounded",
     "dense_control": "baseline: dense, trained on",
     "random_baseline": "baseline: random pruning",
     "small_dense_baseline": "baseline: small dense",

@@ -39,9 +39,10 @@ def _quality(report: Report) -> str:
     info, dense, final = report["metric"], report["dense"], words.final(report)
     control = words.known(report["dense_control"])
     measure = report["recipe"]["measure"].replace("_", "-")
-    gone = f"{words.sparsity(final['sparsity'])} of the {measure} are gone. "
+    gone = "are gone" if words.pruned_here(report) else "were gone before"
+    removed = f"{words.sparsity(final['sparsity'])} of the {measure} {gone}. "
     sentence = (
-        f"{gone if final['sparsity'] else ''}"
+        f"{removed if final['sparsity'] else ''}"
         f"{words.heading(info['name'])}: {words.metric(dense['value'], info)} before, "
         f"{words.metric(final['value'], info)} after"
     )
@@ -79,7 +80,7 @@ def _size(report: Report) -> str:
         )
     return (
         f"The file is {words.size_change(before / after)}: {before:,} bytes as dense safetensors, "
-        f"{after:,} as .sct. Compression alone, without pruning, gives "
+        f"{after:,} as .sct. {words.compression_alone(report)} gives "
         f"{words.ratio(report['ratios']['bytes_without_pruning'])}."
     )
 

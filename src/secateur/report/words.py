@@ -73,6 +73,16 @@ def final(report: Report) -> Entry:
     return report["pruned"] if is_missing(compressed) else compressed
 
 
+def pruned_here(report: Report) -> bool:
+    """Did this run remove anything? `secateur compress` does not, but may be given zeros."""
+    return bool(report["recipe"].get("sparsity", True))
+
+
+def compression_alone(report: Report) -> str:
+    """What made the file of the network as it came."""
+    return "Compression alone, without pruning," if pruned_here(report) else "Compression alone"
+
+
 def colour(key: str) -> str:
     """The style sheet's class of a network."""
     return key.replace("_", "-")
