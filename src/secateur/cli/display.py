@@ -89,7 +89,7 @@ class Display:
             self._last_line = now
 
     def _state(self) -> str:
-        gone = f"{100 * self._sparsity:.1f} % of the weights gone" if self._sparsity else ""
+        gone = f"{100 * self._sparsity:.1f} % zeros" if self._sparsity else ""
         return ", ".join(part for part in (self._metric, gone) if part)
 
     def _on_interrupt(self, number: int, frame: FrameType | None) -> Any:
