@@ -38,19 +38,22 @@ def apart(student: nn.Module, teacher: nn.Module, x: Tensor, names: list[str]) -
     return torch.stack(errors).mean()
 
 
+def distance(features: Features, student: nn.Module, teacher: nn.Module, x: Tensor) -> Tensor | None:
+    """After one call of each."""
+    answer = student(x)
+    teacher(x)
+    return features.distance(answer)
+
+
 def test_the_mean_over_blocks_in_units_of_the_teachers_variance() -> None:
     torch.manual_seed(0)
     student, teacher, x = network(), network(), torch.randn(8, 2)
+    expected = apart(student, teacher, x, ["0.0", "0.1"])  # "0" hands on what "0.1" answers, and counts once
     features = Features(teacher, student)
-    answer = student(x)
-    teacher(x)
-    # "0" hands on what "0.1" answers, and counts once.
-    expected = apart(student, teacher, x, ["0.0", "0.1"])
-    student(x), teacher(x)
-    found = features.distance(answer)
+    found = distance(features, student, teacher, x)
     assert found is not None
     torch.testing.assert_close(found, expected)
-    assert features.distance(answer) is None  # a call counts once
+    assert features.distance(None) is None  # a call counts once
     features.close()
     assert not any(
         m._forward_hooks or m._forward_pre_hooks for net in (student, teacher) for m in net.modules()
@@ -68,13 +71,11 @@ def test_narrow_blocks_learn_what_wide_ones_answer_and_the_gradient_is_the_stude
     features, distances = Features(teacher, student), []
     optimizer = torch.optim.Adam(student.parameters(), 0.02)
     for _ in range(60):
-        answer = student(x)
-        teacher(x)
-        distance = features.distance(answer)
-        assert distance is not None
-        distances.append(float(distance.detach()))
+        found = distance(features, student, teacher, x)
+        assert found is not None
+        distances.append(float(found.detach()))
         optimizer.zero_grad()
-        distance.backward()  # type: ignore[no-untyped-call]
+        found.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     assert distances[-1] < 0.2 * distances[0]
     assert all(p.grad is not None for p in student[0].parameters())
@@ -83,10 +84,7 @@ def test_narrow_blocks_learn_what_wide_ones_answer_and_the_gradient_is_the_stude
 
 def test_a_block_that_makes_the_networks_own_answer_does_not_count() -> None:
     student, teacher, x = nn.Sequential(Block(2)), nn.Sequential(Block(2)), torch.randn(4, 2)
-    features = Features(teacher, student)
-    answer = student(x)
-    teacher(x)
-    assert features.distance(answer) is None
+    assert distance(Features(teacher, student), student, teacher, x) is None
 
 
 def test_blocks_of_another_shape_without_spread_or_without_a_counterpart_are_left_out() -> None:
@@ -107,30 +105,20 @@ def test_blocks_of_another_shape_without_spread_or_without_a_counterpart_are_lef
         return nn.Sequential(Ones(), nn.Linear(2, 2))
 
     for student, teacher in ((wide(3), wide(5)), (flat(), flat()), (network(), flat())):
-        features, x = Features(teacher, student), torch.randn(4, 2)
-        answer = student(x)
-        teacher(x)
-        assert features.distance(answer) is None
+        assert distance(Features(teacher, student), student, teacher, torch.randn(4, 2)) is None
 
 
 def test_calls_without_gradients_and_calls_before_the_last_one_are_not_compared() -> None:
     torch.manual_seed(0)
     student, teacher, x = network(), network(), torch.randn(8, 2)
+    expected = apart(student, teacher, x, ["0.0", "0.1"])
     features = Features(teacher, student)
     student(torch.randn(5, 2))  # a criterion's, say
-    answer = student(x)
-    teacher(x)
-    with torch.no_grad():
-        expected = apart(student, teacher, x, ["0.0", "0.1"])
-    answer = student(x)
-    teacher(x)
-    found = features.distance(answer)
+    found = distance(features, student, teacher, x)
     assert found is not None
-    torch.testing.assert_close(found.detach(), expected)
+    torch.testing.assert_close(found, expected)
     with torch.no_grad():
-        student(x)
-        teacher(x)
-    assert features.distance(answer) is None
+        assert distance(features, student, teacher, x) is None
 
 
 def test_the_first_of_a_tuple_counts() -> None:
@@ -148,11 +136,8 @@ def test_the_first_of_a_tuple_counts() -> None:
             return out
 
     student, teacher, x = Net(), Net(), torch.randn(8, 2)
-    features = Features(teacher, student)
-    answer = student(x)
-    teacher(x)
     own, wanted = (net.block(x)[0] for net in (student, teacher))
-    found = features.distance(answer)
+    found = distance(Features(teacher, student), student, teacher, x)
     assert found is not None
     torch.testing.assert_close(found, (own - wanted).square().mean() / wanted.var())
 

@@ -89,8 +89,8 @@ class Display:
             self._last_line = now
 
     def _state(self) -> str:
-        gone = f"{100 * self._sparsity:.1f} % zeros" if self._sparsity else ""
-        return ", ".join(part for part in (self._metric, gone) if part)
+        zeros = f"{100 * self._sparsity:.1f} % zeros" if self._sparsity else ""
+        return ", ".join(part for part in (self._metric, zeros) if part)
 
     def _on_interrupt(self, number: int, frame: FrameType | None) -> Any:
         if self._stop:

@@ -37,12 +37,15 @@ def blocks_of(model: nn.Module, example_inputs: tuple[Any, ...]) -> tuple[Group,
             model(*example_inputs)
         bare = _bare(model)
         for path in sorted(paths, key=lambda path: -path.count(".")):  # those inside a block come before it
-            call, own = calls.once(path), tuple(_members(bare, path))
-            inner = [other for other in found if other.startswith(f"{path}.")]
-            if call is None or 4 * sum(_size(found[other]) for other in inner) >= _size(own):
+            call = calls.once(path)
+            if call is None:
                 continue
-            if _passes(bare.get_submodule(path), call):
-                found = {other: members for other, members in found.items() if other not in inner}
+            own = tuple(_members(bare, path))
+            inner = [other for other in found if other.startswith(f"{path}.")]
+            worth = 4 * sum(_size(found[other]) for other in inner) < _size(own)
+            if worth and _passes(bare.get_submodule(path), call):
+                for other in inner:
+                    del found[other]
                 found[path] = own
     return tuple(Group(path, 1, found[path], "layers") for path in paths if path in found)
 

@@ -22,8 +22,9 @@ class Features:
     """
 
     def __init__(self, teacher: nn.Module, student: nn.Module) -> None:
-        self._answers: dict[tuple[str, str], list[Tensor]] = {}
-        self._names = [name for name in blocks(student) if _has(teacher, name)]
+        self._answers: dict[str, dict[str, list[Tensor]]] = {"teacher": {}, "student": {}}
+        known = dict(teacher.named_modules())
+        self._names = [name for name in blocks(student) if name in known]
         self._handles = []
         for who, network in (("teacher", teacher), ("student", student)):
             self._handles.append(network.register_forward_pre_hook(partial(self._begin, who)))
@@ -44,19 +45,20 @@ class Features:
         Args:
             answer: of the student itself, which is compared elsewhere: a block that made it does not count.
         """
-        apart = [
-            F.mse_loss(own, wanted) / wanted.var()
-            for own, wanted in self._pairs(answer)
-            if own.shape == wanted.shape and wanted.numel() > 1 and wanted.var() > 0
-        ]
-        self._answers.clear()
+        apart = []
+        for own, wanted in self._pairs(answer):
+            variance = wanted.var() if own.shape == wanted.shape and wanted.numel() > 1 else 0
+            if variance > 0:
+                apart.append(F.mse_loss(own, wanted) / variance)
+        for answers in self._answers.values():
+            answers.clear()
         return torch.stack(apart).mean() if apart else None
 
     def _pairs(self, answer: object) -> Iterator[tuple[Tensor, Tensor]]:
         """What each block answered in both; what a block hands on from the last one inside, once."""
         seen = {id(answer)}
         for name in self._names:
-            both = (self._answers.get((who, name), []) for who in ("student", "teacher"))
+            both = (self._answers[who].get(name, []) for who in ("student", "teacher"))
             for own, wanted in zip(*both, strict=False):
                 if id(own) not in seen:
                     yield own, wanted
@@ -64,14 +66,13 @@ class Features:
 
     def _begin(self, who: str, _network: nn.Module, _given: tuple[Any, ...]) -> None:
         """Another call: what the one before answered is of no use, be it that of a criterion."""
-        for name in self._names:
-            self._answers.pop((who, name), None)
+        self._answers[who].clear()
 
     def _note(self, who: str, name: str, _module: nn.Module, _given: tuple[Any, ...], answer: Any) -> None:
         first = answer[0] if isinstance(answer, tuple) and answer else answer
         watched = who == "teacher" or torch.is_grad_enabled()
         if watched and isinstance(first, Tensor) and first.is_floating_point():
-            self._answers.setdefault((who, name), []).append(first)
+            self._answers[who].setdefault(name, []).append(first)
 
 
 def blocks(network: nn.Module) -> list[str]:
@@ -90,7 +91,3 @@ def blocks(network: nn.Module) -> list[str]:
 def _is_layer(module: nn.Module) -> bool:
     """Has it a matrix or a kernel of its own?"""
     return any(parameter.dim() > 1 for parameter in module.parameters(recurse=False))
-
-
-def _has(network: nn.Module, name: str) -> bool:
-    return any(name == other for other, _ in network.named_modules())

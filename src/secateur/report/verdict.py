@@ -48,16 +48,16 @@ def _quality(report: Report) -> str:
     )
     if control is not None:
         sentence += f"; the dense network with the same extra steps: {words.metric(control['value'], info)}"
-        if _kept_the_first(report, "dense_control"):
+        if _control_kept_the_first(report):
             sentence += " (none of them made it better, so it was kept as before them)"
     return f"{sentence}."
 
 
-def _kept_the_first(report: Report, name: str) -> bool:
-    """Was the best checkpoint of this training the one before its first step?"""
-    values = [point["value"] for point in report["history"].get(name, [])]
-    best = max(values, default=None) if report["metric"]["higher_is_better"] else min(values, default=None)
-    return len(values) > 1 and values[0] == best
+def _control_kept_the_first(report: Report) -> bool:
+    """Was its best checkpoint the one before its first step?"""
+    values = [point["value"] for point in report["history"].get("dense_control", [])]
+    best = max if report["metric"]["higher_is_better"] else min
+    return len(values) > 1 and values[0] == best(values)
 
 
 def _advice(report: Report) -> list[str]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from secateur.errors import ArtifactError, did_you_mean
 from secateur.surgery.onnx.run import Arrays
 
+NO_ARCHIVE = (ValueError, TypeError, EOFError, zipfile.BadZipFile)  # TypeError: a single array
 Sizes = Mapping[str, Sequence[int]]
 
 
@@ -56,12 +57,7 @@ def read_inputs(graph: onnx_ir.Model, path: Path) -> Arrays:
             arrays = {name: np.asarray(file[name]) for name in file.files}
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (
-        ValueError,
-        TypeError,
-        EOFError,
-        zipfile.BadZipFile,
-    ) as error:  # NumPy's words advise to trust the file
+    except NO_ARCHIVE as error:  # whose words, NumPy's, advise to trust the file
         raise ArtifactError(
             f"{path} is no archive of plain arrays. Expected a file of numpy.savez(path, **arrays)."
         ) from error
