@@ -6,7 +6,7 @@ import pytest
 
 from secateur import Recipe
 from secateur.errors import OutputError, ResumeError
-from secateur.run_folder import RunFolder, claim
+from secateur.run_folder import RunFolder, check_free, claim
 
 TASK = {"task": "Mine", "weights_sha256": "abc"}
 
@@ -65,3 +65,15 @@ def test_resume_begins_where_there_is_nothing_and_goes_on_where_there_is(
 def test_resume_with_another_network_is_refused(finished: Path) -> None:
     with pytest.raises(ResumeError, match="weights_sha256 was 'abc', is 'def'"):
         claim(finished, Recipe(), 0, {**TASK, "weights_sha256": "def"}, resume=True, overwrite=False)
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_all_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(OutputError, match="file is no folder that you may write to"):
+        check_free(tmp_path / "file" / "run", resume=False, overwrite=False)
+
+
+def test_each_difference_to_the_run_there_has_a_line(finished: Path) -> None:
+    with pytest.raises(ResumeError) as error:
+        claim(finished, Recipe(sparsity=0.8), 5, TASK, resume=True, overwrite=False)
+    assert "\n  recipe.sparsity was 0.9, is 0.8\n  seed was 0, is 5\n" in str(error.value)

@@ -10,6 +10,7 @@ work/               trained stages and checkpoints, for --resume
 """
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -85,6 +86,9 @@ def check_free(path: Path, *, resume: bool, overwrite: bool) -> None:
             f"{path} holds a run already. Go on with it with --resume, begin anew with --overwrite, or "
             "choose another --out."
         )
+    there = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        raise OutputError(f"{path} cannot be made: {there} is no folder that you may write to.")
 
 
 def _untrained(path: Path) -> bool:
@@ -138,8 +142,8 @@ def _check_same(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> No
     differences = _differences(found, json.loads(json.dumps(wanted)))
     if differences:
         raise ResumeError(
-            f"The run in {path} was started otherwise: {'; '.join(differences)}. Resume it as it was "
-            f"started (its recipe is {path / 'recipe.toml'}), or choose another --out."
+            f"The run in {path} was started otherwise:{''.join(f'{chr(10)}  {d}' for d in differences)}\n"
+            f"Resume it as it was started (its recipe is {path / 'recipe.toml'}), or choose another --out."
         )
 
 

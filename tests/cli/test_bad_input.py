@@ -139,7 +139,7 @@ def test_a_folder_below_a_file_cannot_be_made(folder: Path) -> None:
     assert "run exists and is not the folder of a run" in error
     answer = secateur("prune", "--task", "task.py:Mine", "--out", "run/deeper", cwd=folder)
     assert answer.code == 2
-    assert "cannot be made: Not a directory" in answer.err
+    assert "run is no folder that you may write to" in answer.err
 
 
 def test_a_finished_run_is_not_overwritten_by_chance_nor_resumed_with_another_recipe(folder: Path) -> None:

@@ -75,6 +75,28 @@ def test_no_batches_at_all_is_said_so() -> None:
         next(Batches(Empty(), seed=0))
 
 
+@pytest.mark.parametrize("once", [iter([1, 2, 3]), (n for n in range(3))])
+def test_an_iterator_that_ends_for_good_is_refused_before_it_does(once: Iterator[int]) -> None:
+    class Once(ThreeGenerators):
+        def batches(self) -> Iterator[Any]:
+            return once
+
+    with pytest.raises(TaskError, match="Make a new one in it for every call"):
+        next(Batches(Once(), seed=0))
+    assert len(list(once)) == 3
+
+
+def test_asking_for_a_second_iterator_draws_nothing(task: ThreeGenerators) -> None:
+    class Eager(ThreeGenerators):
+        def batches(self) -> Iterator[Any]:
+            return iter([float(torch.rand(())) for _ in range(5)])
+
+    randomness.seed_everything(3)
+    expected = list(Eager().batches())
+    stream = Batches(Eager(), seed=3)
+    assert [next(stream) for _ in range(5)] == expected
+
+
 def test_preserved_restores_all_three() -> None:
     randomness.seed_everything(5)
     with randomness.preserved():

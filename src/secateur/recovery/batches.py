@@ -1,7 +1,7 @@
 """Which batch comes next, also after a resume?"""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ class Batches:
         """The next batch; a new epoch begins where one ends.
 
         Raises:
-            TaskError: the task yields no batch at all.
+            TaskError: the task yields no batch at all, or could not yield them a second time.
         """
         outside = randomness.get_state()
         randomness.set_state(self._random)
@@ -52,9 +52,13 @@ class Batches:
         if self._epoch is not None:
             for batch in self._epoch:
                 return batch
+        first = self._epoch is None
         self._epoch_start = randomness.get_state()
         self._position = 0
-        self._epoch = iter(self._task.batches())
+        epoch = self._task.batches()
+        if first:
+            _check_repeatable(epoch, self._task)
+        self._epoch = iter(epoch)
         for batch in self._epoch:
             return batch
         raise TaskError("batches() yielded nothing. Expected at least one training batch per call.")
@@ -84,6 +88,16 @@ class Batches:
                 "The task yields other batches than before the stop, so the run cannot go on to the same "
                 "result. Shuffle with the global generators of torch, NumPy or Python, not with a generator "
                 "of the task's own, and leave DataLoader(persistent_workers=...) off."
+            )
+
+
+def _check_repeatable(epoch: Iterable[Any], task: Task) -> None:
+    """Refuse an iterator that is handed out again: other trainings would go on where this one stops."""
+    with randomness.preserved():
+        if isinstance(epoch, Iterator) and task.batches() is epoch:
+            raise TaskError(
+                f"batches() answers the same {type(epoch).__name__} at each call, which ends after one epoch. "
+                "Make a new one in it for every call: return a DataLoader or a list, or write it with yield."
             )
 
 
