@@ -6,11 +6,15 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from operators import numbers
+from torch import nn
 
 import secateur.compiler
+from secateur.compiler import sources_of
+from secateur.compiler.targets import target_of
 from secateur.errors import CompileError
 from secateur.surgery.onnx.read import as_graph
 
@@ -59,7 +63,7 @@ def check(kind: str, x: Array, hidden: int, threads: int = 1, **options: Any) ->
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     got = secateur.compiler.compile(as_graph(model), threads=threads)(*inputs.values())
     wanted = session.run(None, inputs)
-    for a, b in zip(got if isinstance(got, tuple) else (got,), wanted, strict=True):
+    for a, b in zip(_answers(got), wanted, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
 
 
@@ -91,6 +95,45 @@ def test_only_the_last_state_is_kept() -> None:
 
 def test_each_direction_on_a_thread() -> None:
     check("GRU", numbers(5, 2, 7), 9, threads=2, direction="bidirectional", states=1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("GRU", {"linear_before_reset": 1, "direction": "bidirectional", "states": 1}),
+        ("GRU", {"linear_before_reset": 0, "direction": "reverse"}),
+        ("LSTM", {"direction": "bidirectional", "states": 2, "outputs": ("y", "yh", "yc")}),
+        ("RNN", {"outputs": ("", "yh")}),
+    ],
+)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_threads_share_steps_that_are_work_enough(kind: str, options: dict[str, Any], batch: int) -> None:
+    hidden = 150  # its last line of the cache is not full
+    model, inputs = layer(kind, numbers(7, batch, 20), hidden, zeros=0.1, **options)
+    assert (
+        "barrier(p);\n    for"
+        in sources_of(as_graph(model), target_of("native"), {}, threads=2).files["model.c"].decode()
+    )
+    check(kind, numbers(7, batch, 20), hidden, threads=2, zeros=0.1, **options)
+    one = _answers(secateur.compiler.compile(as_graph(model))(*inputs.values()))
+    for threads in (2, 3):
+        compiled = secateur.compiler.compile(as_graph(model), threads=threads)
+        for _ in range(5):
+            for a, b in zip(_answers(compiled(*inputs.values())), one, strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
+def _answers(got: Any) -> tuple[Array, ...]:
+    return got if isinstance(got, tuple) else (got,)
+
+
+def test_weights_that_are_computed_are_constants_at_any_size() -> None:
+    """torch.onnx.export puts the gates of a GRU into ONNX's order with nodes, which it folds in small ones."""
+    net = nn.GRU(4, 560).eval()
+    x = torch.rand(2, 1, 4)
+    compiled = secateur.compile(net, example_inputs=(x,))
+    with torch.no_grad():
+        np.testing.assert_allclose(compiled(x)[0].numpy(), net(x)[0].numpy(), atol=1e-5)
 
 
 def test_what_is_refused() -> None:

@@ -46,6 +46,7 @@ class Code:
         target: which processor it is for.
         weights: of the whole program.
         costs: of its processor.
+        threads: that share the step.
         outside: names of the program's outputs, which the caller keeps.
         lines: of the function's body.
         headers: files of `c/` that are needed.
@@ -59,6 +60,7 @@ class Code:
     target: Target
     weights: Weights
     costs: Costs
+    threads: int = 1
     outside: frozenset[str] = frozenset()
     lines: list[str] = field(default_factory=list)
     headers: set[str] = field(default_factory=set)

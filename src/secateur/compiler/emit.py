@@ -9,11 +9,11 @@ from secateur.compiler.costs import Costs
 from secateur.compiler.files.cmake import cmake
 from secateur.compiler.files.dispatch import dispatch
 from secateur.compiler.files.header import header
-from secateur.compiler.files.model import headers_of, model, rounded
+from secateur.compiler.files.model import headers_of, model
 from secateur.compiler.files.sizes import Sizes
 from secateur.compiler.files.weights import weights_files
 from secateur.compiler.kernels import KERNELS, Kernel
-from secateur.compiler.memory import ALIGNMENT, Use, plan
+from secateur.compiler.memory import ALIGNMENT, Use, plan, rounded
 from secateur.compiler.program import Program, Tensor
 from secateur.compiler.targets import Target
 from secateur.errors import CompileError, did_you_mean
@@ -87,7 +87,7 @@ def emit(
     whole = _batched(program, examples)
     weights = Weights(ALIGNMENT if target.pitch > 1 else 8)
     outside = frozenset(t.name for t in program.outputs)
-    codes = [Code(op, target, weights, costs, outside) for op in program.ops]
+    codes = [Code(op, target, weights, costs, threads, outside) for op in program.ops]
     for code in codes:
         _write(code, kernels)
     elsewhere = outside | {t.name for t in program.inputs}

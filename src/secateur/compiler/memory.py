@@ -8,6 +8,11 @@ from secateur.compiler.program import Tensor
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
 
+def rounded(size: int) -> int:
+    """Bytes up to where the next thing may start, such as the scratch memory of another thread."""
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
 @dataclass(frozen=True)
 class Use:
     """What one step does to memory.
@@ -76,7 +81,7 @@ def plan(uses: Sequence[Use], elsewhere: frozenset[str]) -> Plan:
         for other in sorted(beside, key=lambda b: b.start):
             if block.end <= other.start:
                 break
-            block.start = max(block.start, -(-other.end // ALIGNMENT) * ALIGNMENT)
+            block.start = max(block.start, rounded(other.end))
         placed.append(block)
     starts = {block.name: block.start for block in placed}
     scratch = tuple(starts.pop(_scratch_name(step), 0) for step in range(len(uses)))

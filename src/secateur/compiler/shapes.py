@@ -1,6 +1,7 @@
 """Which size does every axis have, and where do planes of images start?"""
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 
 import onnx_ir
@@ -41,7 +42,7 @@ def fix_shapes_(graph: onnx_ir.Model, sizes: Mapping[str, Sequence[int]]) -> Non
             if value.const_value is not None:  # it had a shape of its own before it was folded
                 value.shape = onnx_ir.Shape(value.const_value.numpy().shape)
         common.ShapeInferencePass(check_type=False, strict_mode=False)(graph)
-        fold_constants(graph, should_fold=worth_folding)
+        fold_constants(graph, should_fold=worth_folding, output_size_limit=sys.maxsize)
         common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(graph)
         common.RemoveUnusedNodesPass()(graph)
         if len(graph.graph) == before:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from secateur.compiler.code import Code
 from secateur.compiler.files.words import comment
-from secateur.compiler.memory import ALIGNMENT, Plan
+from secateur.compiler.memory import Plan, rounded
 from secateur.compiler.program import Program
 from secateur.compiler.targets import Target
 from secateur.version import VERSION
@@ -56,11 +56,6 @@ def _step(index: int, code: Code, pointers: Mapping[str, str], scratch: int) -> 
     lines += [f"    {line}" for line in code.lines]
     lines += ["    (void)p, (void)r;", "}", ""]
     return "\n".join(lines)
-
-
-def rounded(size: int) -> int:
-    """Bytes of scratch memory from one thread's to the next."""
-    return -(-size // ALIGNMENT) * ALIGNMENT
 
 
 def _run(steps: int, target: Target, threads: int, each: str) -> str:

@@ -1,7 +1,8 @@
 """How does a recurrent layer go from step to step?
 
 The products of its inputs are those of a Gemm in front, which `passes/recurrent.py` made. What is left
-waits for the step before, and has no place for a barrier: each direction is the work of one thread.
+waits for the step before. Where a step is work enough, all threads share it and wait for one another within;
+else each direction is the work of one thread.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 from secateur.compiler.code import Code
 from secateur.compiler.kernels.matrix import Call, Layer, multiply
 from secateur.compiler.kernels.matrix_formats import Floats
-from secateur.compiler.memory import ALIGNMENT
+from secateur.compiler.memory import rounded
 from secateur.compiler.program import Op
 
 ACTIVATIONS = {
@@ -19,6 +20,10 @@ ACTIVATIONS = {
     "LSTM": ("Sigmoid", "Tanh", "Tanh"),
     "RNN": ("Tanh",),
 }
+SHARED = 1 << 14
+"""Products of two numbers in a step from which on it is worth two to four barriers."""
+Step = list[str]
+"""Lines of C, each of which waits for the one before; `who` says which part of the work is this thread's."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +60,9 @@ def lstm(code: Code) -> None:
     op, sizes = code.op, _sizes(code.op, 4)
     if op.optional(7) is not None:
         raise op.refused("has peepholes (input 7)")
-    gates = f"lstm_step(x, {sizes.x_row}, u, h, c, {sizes.batch}, {sizes.hidden});"
+    gates = f"lstm_step(who, x, {sizes.x_row}, u, h, c, {sizes.batch}, {sizes.hidden});"
     products = [_product(code, sizes, weight) for weight in _weights(op)]
-    _run(code, sizes, [[product("alone", "h", "u"), gates] for product in products])
+    _run(code, sizes, [[product("who", "h", "u"), gates] for product in products])
 
 
 def rnn(code: Code) -> None:
@@ -67,16 +72,16 @@ def rnn(code: Code) -> None:
     steps = []
     for weight, kind in zip(_weights(op), kinds, strict=True):
         product = _product(code, sizes, weight)
-        last = f"rnn_step_{kind.lower()}(x, {sizes.x_row}, u, h, {sizes.batch}, {sizes.hidden});"
-        steps.append([product("alone", "h", "u"), last])
+        last = f"rnn_step_{kind.lower()}(who, x, {sizes.x_row}, u, h, {sizes.batch}, {sizes.hidden});"
+        steps.append([product("who", "h", "u"), last])
     _run(code, sizes, steps)
 
 
 def _reset_after(code: Code, sizes: Sizes, direction: int) -> list[str]:
     """The reset gate is applied to the product."""
     product = _product(code, sizes, _weights(code.op)[direction], _state_bias(code.op, direction, sizes))
-    gates = f"gru_step(x, {sizes.x_row}, u, h, {sizes.batch}, {sizes.hidden});"
-    return [product("alone", "h", "u"), gates]
+    gates = f"gru_step(who, x, {sizes.x_row}, u, h, {sizes.batch}, {sizes.hidden});"
+    return [product("who", "h", "u"), gates]
 
 
 def _reset_before(code: Code, sizes: Sizes, direction: int) -> list[str]:
@@ -86,10 +91,10 @@ def _reset_before(code: Code, sizes: Sizes, direction: int) -> list[str]:
     new, reset = f"(u + {2 * sizes.state})", f"(u + {3 * sizes.state})"
     ends = f"{sizes.batch}, {sizes.hidden});"
     return [
-        first("alone", "h", "u"),
-        f"gru_reset(x, {sizes.x_row}, u, h, {reset}, {ends}",
-        second("alone", reset, new),
-        f"gru_update(x, {sizes.x_row}, u, {new}, h, {ends}",
+        first("who", "h", "u"),
+        f"gru_reset(who, x, {sizes.x_row}, u, h, {reset}, {ends}",
+        second("who", reset, new),
+        f"gru_update(who, x, {sizes.x_row}, u, {new}, h, {ends}",
     ]
 
 
@@ -143,41 +148,99 @@ def _product(code: Code, sizes: Sizes, weight: Floats, bias: Floats | None = Non
     return multiply(code, Layer(weight, sizes.batch, (sizes.hidden, 1), (len(weight), 1), c))
 
 
-def _run(code: Code, sizes: Sizes, steps: list[list[str]]) -> None:
-    """The loops of each direction; state h, cell c and sums u lie behind the scratch of the products."""
+def _run(code: Code, sizes: Sizes, steps: list[Step]) -> None:
+    """The loops over the steps; state h, cell c and sums u lie behind the scratch of the products."""
     code.headers.add("recurrent")
-    room = -(-code.scratch // ALIGNMENT) * ALIGNMENT
-    code.scratch = room + 4 * (2 + sizes.gates + 1) * sizes.state
-    code.line("const part_t alone = {0, 1};")
-    code.line(f"float *h = (float *)(void *)(s + {room}), *c = h + {sizes.state}, *u = c + {sizes.state};")
+    each = (2 + sizes.gates + 1) * sizes.state  # floats of a direction
+    work = sizes.batch * sum(int(np.count_nonzero(weight)) for weight in _weights(code.op))
+    shared = code.threads > 1 and work >= SHARED
+    room = rounded(code.scratch)
+    code.scratch = room + 4 * each * (sizes.directions if shared else 1)
+    if shared:
+        code.line("const part_t who = p;")
+        code.line(f"char *first = s - (size_t)p.index * {rounded(code.scratch)}; /* the first thread's */")
+        _together(
+            code, sizes, steps, [_places("first", room + 4 * each * d, sizes) for d in range(len(steps))]
+        )
+        return
+    code.line("const part_t who = {0, 1};")
+    code.line(_places("s", room, sizes))
     for direction, step in enumerate(steps):
         code.line(f"if (p.index == {direction} % p.count) {{")
         for text in _direction(code.op, sizes, direction, step):
             code.line("    " + text)
         code.line("}")
-    code.line("(void)alone, (void)c;")
+    code.line("(void)who, (void)c;")
 
 
-def _direction(op: Op, sizes: Sizes, direction: int, step: list[str]) -> list[str]:
+def _places(memory: str, start: int, sizes: Sizes) -> str:
+    """Of the state, the cell and the sums of a direction."""
+    state = sizes.state
+    return f"float *h = (float *)(void *)({memory} + {start}), *c = h + {state}, *u = c + {state};"
+
+
+def _direction(op: Op, sizes: Sizes, direction: int, step: Step) -> list[str]:
     """From the first state to the last."""
-    state, steps, start = sizes.state, sizes.steps, direction * sizes.state
-    backwards = op.get("direction", "forward") == "reverse" or direction == 1
-    x = f"x0 + (ptrdiff_t)t * {sizes.batch * sizes.x_row} + {direction * sizes.gates * sizes.hidden}"
-    lines = [_copied(op, 5, "h", start, state), _copied(op, 6, "c", start, state)]
-    lines += [
-        f"for (int i = 0; i < {steps}; i++) {{",
-        f"    const int t = {f'{steps - 1} - i' if backwards else 'i'};",
-        f"    const float *x = {x};",
-        *(f"    {text}" for text in step),
+    lines = [*_begin(op, sizes, direction), f"for (int i = 0; i < {sizes.steps}; i++) {{"]
+    lines += [f"    {text}" for text in (*_time(op, sizes, direction), *step, _kept(op, sizes, direction))]
+    return [*lines, "}", *_end(op, sizes, direction)]
+
+
+def _together(code: Code, sizes: Sizes, steps: list[Step], places: list[str]) -> None:
+    """All threads compute a part of each line, in all directions."""
+    op, every = code.op, range(len(steps))
+
+    def alike(lines: list[list[str]], alone: bool) -> None:
+        """One block for each direction, then all are there."""
+        for direction, (texts, place) in enumerate(zip(lines, places, strict=True)):
+            code.line(f"{f'if (p.index == {direction} % p.count) ' if alone else ''}{{")
+            for text in (place, *texts, "(void)c, (void)u;"):
+                code.line("    " + text)
+            code.line("}")
+
+    alike([_begin(op, sizes, d) for d in every], alone=True)
+    code.line("barrier(p);")
+    code.line(f"for (int i = 0; i < {sizes.steps}; i++) {{")
+    for lines in zip(*steps, strict=True):
+        alike([[*_time(op, sizes, d), line, "(void)x;"] for d, line in enumerate(lines)], alone=False)
+        code.line("barrier(p);")
+    alike([[*_time(op, sizes, d), _kept(op, sizes, d), "(void)x;"] for d in every], alone=True)
+    code.line("}")
+    alike([_end(op, sizes, d) for d in every], alone=True)
+
+
+def _begin(op: Op, sizes: Sizes, direction: int) -> list[str]:
+    """The first state."""
+    return [
+        _copied(op, index, name, direction * sizes.state, sizes.state) for index, name in ((5, "h"), (6, "c"))
     ]
-    if op.outputs[0] is not None:
-        place = f"y0 + ((ptrdiff_t)t * {sizes.directions} + {direction}) * {state}"
-        lines.append(f"    memcpy({place}, h, {4 * state});")
-    lines.append("}")
-    for index, name in ((1, "h"), (2, "c")):
-        if index < len(op.outputs) and op.outputs[index] is not None:
-            lines.append(f"memcpy(y{index} + {start}, {name}, {4 * state});")
-    return lines
+
+
+def _time(op: Op, sizes: Sizes, direction: int) -> list[str]:
+    """The place in the sequence, and the sums of its inputs."""
+    backwards = op.get("direction", "forward") == "reverse" or direction == 1
+    start = f"(ptrdiff_t)t * {sizes.batch * sizes.x_row} + {direction * sizes.gates * sizes.hidden}"
+    return [
+        f"const int t = {f'{sizes.steps - 1} - i' if backwards else 'i'};",
+        f"const float *x = x0 + {start};",
+    ]
+
+
+def _kept(op: Op, sizes: Sizes, direction: int) -> str:
+    """The state of each step is an output."""
+    if op.outputs[0] is None:
+        return ""
+    place = f"y0 + ((ptrdiff_t)t * {sizes.directions} + {direction}) * {sizes.state}"
+    return f"memcpy({place}, h, {4 * sizes.state});"
+
+
+def _end(op: Op, sizes: Sizes, direction: int) -> list[str]:
+    """The last state is an output."""
+    return [
+        f"memcpy(y{index} + {direction * sizes.state}, {name}, {4 * sizes.state});"
+        for index, name in ((1, "h"), (2, "c"))
+        if index < len(op.outputs) and op.outputs[index] is not None
+    ]
 
 
 def _copied(op: Op, index: int, name: str, start: int, state: int) -> str:
