@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import secateur
 from secateur.artifact.network import Network
-from secateur.errors import ArtifactError
+from secateur.errors import ArtifactError, TaskError
 from secateur.in_runtime import in_runtime, run
 
 
@@ -91,6 +91,29 @@ def test_keywords_may_come_in_any_order(tmp_path: Path) -> None:
     expected = model(x, y)["sum"]
     assert torch.allclose(judged(y=y, x=x)["sum"], expected, atol=1e-6)
     assert torch.allclose(judged(x, y=y, double=True)["sum"], expected, atol=1e-6)
+
+
+class Optional(nn.Module):
+    """The inputs that may be left out come before one that is given by keyword."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 2)
+
+    def forward(self, x: Tensor, shift: Tensor | None = None, scale: Tensor | None = None) -> Tensor:
+        answer: Tensor = self.linear(x if shift is None else x + shift)
+        return answer if scale is None else answer * scale
+
+
+def test_an_input_that_the_file_does_not_have_is_said_so(tmp_path: Path) -> None:
+    """Two tensors are given and two are wanted, but `scale` is not `shift`."""
+    model = Optional().eval()
+    example = (torch.randn(2, 3), torch.randn(2, 1))
+    judged = in_runtime(model, saved(model, example, tmp_path / "model.sct"), example)
+    x, y = torch.randn(2, 3), torch.randn(2, 1)
+    assert torch.allclose(judged(shift=y, x=x), model(x, y), atol=1e-6)
+    with pytest.raises(TaskError, match="called with the tensors x, scale, and example_inputs has x, shift"):
+        judged(x, scale=y)
 
 
 @pytest.mark.parametrize("rows", [1, 3, 4, 8, 9])

@@ -1,15 +1,32 @@
 """Zeros stay exactly zero in a training loop of one's own."""
 
 import copy
+import io
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from secateur import Gradual, Iterative, Masks, OneShot, Pruner, Recipe, Recovery
-from secateur.errors import GoalError, ResumeError
+from secateur import (
+    FPGM,
+    Calibration,
+    Channels,
+    Gradual,
+    Growing,
+    Iterative,
+    Masks,
+    OneShot,
+    Pruner,
+    Recipe,
+    Recovery,
+    Taylor,
+    cuttable,
+)
+from secateur.core.protocols import Criterion, Schedule
+from secateur.errors import GoalError, RecipeError, ResumeError
 
 EMA = get_ema_multi_avg_fn(0.9)  # type: ignore[no-untyped-call]
 Make = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
@@ -74,25 +91,68 @@ def test_what_is_due_first_goes_at_construction() -> None:
     assert torch.count_nonzero(model.get_parameter("0.weight")) < 16 * 32
 
 
-def test_state_dict_goes_on_in_a_new_process() -> None:
+@pytest.mark.parametrize("schedule", [OneShot(), Gradual(end=0.5, every=5)], ids=repr)
+@pytest.mark.parametrize("criterion", [FPGM(), Taylor()], ids=repr)
+def test_a_resumed_run_goes_on_to_the_same_bits(schedule: Schedule, criterion: Criterion) -> None:
+    """Asked anew, Taylor would choose others: weights of dead units score as low as those that are gone."""
+    plan = recipe(schedule=schedule, criterion=criterion)
+    inputs = torch.randn(4, 8, 16, generator=torch.Generator().manual_seed(1))
+    data = Calibration(lambda: inputs, lambda model, x: model(x).square().mean())
     model = network()
-    pruner = Pruner(model, recipe(schedule=Gradual(end=0.5, every=5)))
+    pruner = Pruner(model, plan, data=data)
     optimizer = OPTIMIZERS["adam"](model.parameters())
     train(model, optimizer, pruner.step, 12)
-    other = copy.deepcopy(model)
-    again = Pruner(copy.deepcopy(model), pruner.recipe)
-    again.model = other
-    again.load_state_dict(pruner.state_dict())
-    assert (again.steps_done, again.due) == (12, pruner.due)
+    file = io.BytesIO()
+    state: dict[str, Any] = {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "pruner": pruner.state_dict(),
+        "random": torch.get_rng_state(),
+    }
+    torch.save(state, file)
+    train(model, optimizer, pruner.step, 28)
+    assert pruner.finished
+
+    file.seek(0)
+    state = torch.load(file, weights_only=True)
+    other = network()
+    other.load_state_dict(state["model"])
+    again = Pruner(other, plan, data=data, state=state["pruner"])
+    resumed = OPTIMIZERS["adam"](other.parameters())
+    resumed.load_state_dict(state["optimizer"])
+    torch.set_rng_state(state["random"])
+    train(other, resumed, again.step, 28)
     assert again.masks.hash() == pruner.masks.hash()
-    train(other, OPTIMIZERS["adam"](other.parameters()), again.step, 28)
-    assert again.finished
+    assert all(torch.equal(p, other.get_parameter(name)) for name, p in model.named_parameters())
+
+
+def test_a_state_comes_too_late_for_weights_that_are_gone() -> None:
+    model, plan = network(), recipe(schedule=OneShot())
+    state = Pruner(copy.deepcopy(model), plan).state_dict()
+    model.get_parameter("0.weight").data.copy_(model.get_parameter("0.weight").flip(0))
+    late = Pruner(model, plan)
+    with pytest.raises(ResumeError, match=r"set \d+ weights to zero that the saved one keeps.*state=state"):
+        late.load_state_dict(state)
 
 
 def test_state_of_another_recipe_is_refused() -> None:
     state = Pruner(network(), recipe()).state_dict()
     with pytest.raises(ResumeError, match="Resume with the recipe"):
-        Pruner(network(), Recipe(sparsity=0.5, recovery=Recovery(steps=40))).load_state_dict(state)
+        Pruner(network(), Recipe(sparsity=0.5, recovery=Recovery(steps=40)), state=state)
+
+
+def test_a_penalty_is_asked_for_before_every_step() -> None:
+    model = network()
+    structure = cuttable(model, (torch.zeros(1, 16),))
+    recovery = Recovery(steps=40, penalty=Growing())
+    plan = Recipe(
+        sparsity=0.5, measure="channels", pattern=Channels(), schedule=OneShot(at=0.5), recovery=recovery
+    )
+    pruner = Pruner(model, plan, structure=structure)
+    pruner.before_step()
+    pruner.step()
+    with pytest.raises(RecipeError, match=r"before_step\(\) was not called"):
+        pruner.step()
 
 
 def test_iterative_puts_the_early_weights_back_where_they_stay() -> None:

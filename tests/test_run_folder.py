@@ -32,6 +32,24 @@ def test_overwrite_deletes_what_a_run_writes_and_nothing_else(finished: Path) ->
     assert names == {"notes.md", "run.json", "recipe.toml", "work"}
 
 
+def test_an_overwrite_that_was_stopped_can_be_done_again(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlink, gone = Path.unlink, []
+
+    def stopped(path: Path, missing_ok: bool = False) -> None:
+        if gone:
+            raise KeyboardInterrupt
+        unlink(path, missing_ok)
+        gone.append(path)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "unlink", stopped)
+        claimed(finished, overwrite=True)
+    claimed(finished, overwrite=True)
+    assert (finished / "notes.md").read_text() == "precious"
+
+
 def test_a_finished_run_without_its_work_folder_is_not_begun_again(finished: Path) -> None:
     (finished / "work" / "pruned.pt").unlink()
     with pytest.raises(OutputError, match="holds a run already"):

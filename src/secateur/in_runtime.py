@@ -9,18 +9,39 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from secateur.artifact.network import Network
-from secateur.errors import ArtifactError
+from secateur.errors import ArtifactError, TaskError
 
 Array = NDArray[Any]
 Inputs = tuple[Array, ...]
 
 
-def call_inputs(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Inputs:
-    """The tensors of a forward call as arrays, in the order of the signature, which is that of the file."""
-    given = torch.utils._pytree.tree_leaves(dict(signature.bind(*args, **kwargs).arguments))
-    return tuple(x.detach().cpu().numpy() for x in given if isinstance(x, Tensor))
+def call_inputs(call: inspect.BoundArguments, example_inputs: tuple[Tensor, ...]) -> Inputs:
+    """The tensors of a forward call as arrays, in the order of the file's inputs, which are the example's.
+
+    Raises:
+        TaskError: the call passes tensors to other parameters than the example does.
+    """
+    given, wanted = _tensors(call), _tensors(call.signature.bind(*example_inputs))
+    if given.keys() != wanted.keys():
+        raise TaskError(
+            f"The network was called with the tensors {', '.join(given) or 'none'}, and example_inputs has "
+            f"{', '.join(wanted)}. A file takes what the example has: put into example_inputs what your "
+            "loss and your evaluation pass to forward(), or pass what is there."
+        )
+    return tuple(given[name].detach().cpu().numpy() for name in wanted)
+
+
+def _tensors(call: inspect.BoundArguments) -> dict[str, Tensor]:
+    """By the parameter of forward() that takes them, and the place in it where it is a container."""
+    return {
+        name + pytree.keystr(path): leaf
+        for name, value in call.arguments.items()
+        for path, leaf in pytree.tree_leaves_with_path(value)
+        if isinstance(leaf, Tensor)
+    }
 
 
 def in_runtime(model: nn.Module, network: Network, example_inputs: tuple[Tensor, ...]) -> nn.Module:
@@ -32,18 +53,18 @@ def in_runtime(model: nn.Module, network: Network, example_inputs: tuple[Tensor,
     Args:
         model: the network that was exported.
         network: the loaded file.
-        example_inputs: of one forward call; they tell the structure of the outputs.
+        example_inputs: that the file was made with; they tell its inputs and the structure of its outputs.
     """
     with torch.no_grad():
-        leaves, structure = torch.utils._pytree.tree_flatten(model(*example_inputs))
+        leaves, structure = pytree.tree_flatten(model(*example_inputs))
     signature = inspect.signature(model.forward)
     device = example_inputs[0].device
 
     def forward(*args: Any, **kwargs: Any) -> Any:
-        inputs = call_inputs(signature, args, kwargs)
+        inputs = call_inputs(signature.bind(*args, **kwargs), example_inputs)
         answers = iter(torch.from_numpy(array).to(device) for array in run(network, inputs))
         outputs = [next(answers) if isinstance(leaf, Tensor) else leaf for leaf in leaves]
-        return torch.utils._pytree.tree_unflatten(outputs, structure)
+        return pytree.tree_unflatten(outputs, structure)
 
     clone = copy.deepcopy(model)
     clone.forward = forward

@@ -31,9 +31,12 @@ class Pruner:
         structure: what hangs together in the network, for patterns such as `Channels`.
         copies: other modules with the same parameter names, such as an exponential moving average,
             whose removed weights are held at zero too.
+        state: of an earlier pruner (`state_dict()`), to go on from; nothing is scored or removed then. The
+            states of the model and its copies are loaded by the caller.
 
     Raises:
         RecipeError, GoalError, NumericalError: as `find_masks`.
+        ResumeError: the state belongs to another recipe.
 
     Example:
         >>> import torch, secateur
@@ -58,6 +61,7 @@ class Pruner:
         data: Calibration | None = None,
         structure: Structure | None = None,
         copies: Sequence[nn.Module] = (),
+        state: dict[str, Any] | None = None,
     ) -> None:
         layout = plan(model, recipe, structure)
         self.model = model
@@ -72,12 +76,15 @@ class Pruner:
         self._complete_at = recipe.complete_at
         self._doomed: dict[str, Tensor] = {}
         self._pulled = False
-        if recipe.recovery.penalty is not None:
-            self._doomed = find_units(model, recipe, data=data, structure=structure)
         self._early: dict[str, Tensor] = {}
         self.masks = Masks(
             {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in layout.weights.items()}
         )
+        if state is not None:
+            self.load_state_dict(state)
+            return
+        if recipe.recovery.penalty is not None:
+            self._doomed = find_units(model, recipe, data=data, structure=structure)
         self._keep_early_weights()
         self._follow_schedule()
 
@@ -101,7 +108,7 @@ class Pruner:
         """Hold the zeros after an optimizer step, and remove what is due before the next one.
 
         Raises:
-            RecipeError: the recipe has a penalty, and `before_step` was not called.
+            RecipeError: the recipe has a penalty, and `before_step` was not called since the last step.
         """
         penalty = self.recipe.recovery.penalty
         if penalty is not None and not self._pulled and not self.finished:
@@ -109,6 +116,7 @@ class Pruner:
                 f"The recipe has recovery.penalty = {penalty}, and before_step() was not called. Call "
                 "pruner.before_step() between backward() and optimizer.step(), or leave the penalty out."
             )
+        self._pulled = False
         self.steps_done += 1
         self._keep_early_weights()
         self._follow_schedule()
@@ -139,18 +147,28 @@ class Pruner:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a saved state; the model's own state is loaded by the caller.
 
+        For a pruner that has removed nothing yet. `Pruner(..., state=state)` goes on in any case.
+
         Raises:
-            ResumeError: the state belongs to another recipe.
+            ResumeError: the state belongs to another recipe, or this pruner has removed weights that the
+                saved one keeps.
         """
         if state["fingerprint"] != self.recipe.fingerprint:
             raise ResumeError(
                 f"The saved pruner follows recipe {state['fingerprint']}, this one "
                 f"{self.recipe.fingerprint}. Resume with the recipe that the run was started with."
             )
+        weights = dict(self.model.named_parameters())
+        masks = Masks({name: mask.to(weights[name].device) for name, mask in state["masks"].items()})
+        lost = sum(int((mask & ~self.masks.tensors[name]).sum()) for name, mask in masks.tensors.items())
+        if lost:
+            raise ResumeError(
+                f"This pruner has set {lost:,} weights to zero that the saved one keeps; their values may be "
+                "lost. Load the model's state, then make a new one: Pruner(model, recipe, state=state)."
+            )
         self.steps_done = state["steps_done"]
         self.due = state["due"]
-        weights = dict(self.model.named_parameters())
-        self.masks = Masks({name: mask.to(weights[name].device) for name, mask in state["masks"].items()})
+        self.masks = masks
         self._early = dict(state["early"])
         self._doomed = dict(state["doomed"])
         self.hold()

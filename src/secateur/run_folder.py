@@ -1,6 +1,6 @@
 """What lies in the folder of a run, and may this run use it?
 
-run.json            what this is: recipe, seed and task; written first
+run.json            what this is: recipe, seed and task; written first, deleted last
 recipe.toml         the recipe, to run again
 report.json/.html   the proof
 model.sct           the pruned network, small
@@ -24,8 +24,9 @@ from secateur.recipe.toml import dumps
 
 MARK = "secateur-run"
 FILES = [
-    *("run.json", "recipe.toml", "report.json", "report.html"),
+    *("recipe.toml", "report.json", "report.html"),
     *("model.sct", "pruned.safetensors", "dense.safetensors"),
+    "run.json",
 ]
 
 
@@ -129,12 +130,13 @@ def _clear(path: Path) -> None:
 
 def _begin(path: Path, identity: dict[str, Any], recipe: Recipe) -> None:
     try:
-        (path / "work").mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True)
+        write_atomically(path / "run.json", json.dumps(identity, indent=2).encode())
+        (path / "work").mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(
             f"{path} cannot be made: {error.strerror}. Choose a folder that you may write to."
         ) from error
-    write_atomically(path / "run.json", json.dumps(identity, indent=2).encode())
     write_atomically(path / "recipe.toml", dumps(recipe).encode())
 
 

@@ -3,9 +3,10 @@
 import contextlib
 import copy
 from dataclasses import dataclass
+from inspect import BoundArguments, Parameter
+from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from secateur.core.groups import Group
 from secateur.core.masks import Masks
@@ -16,7 +17,7 @@ from secateur.graph.structure import Structure
 from secateur.masking import plan
 from secateur.masking.coupled import CoupledPlan
 from secateur.recipe import Recipe
-from secateur.recovery.inputs import seen_inputs
+from secateur.recovery.inputs import seen_calls
 from secateur.surgery import Certificate, cut, cuttable, removed_units
 
 BATCHES = 2
@@ -72,10 +73,23 @@ def cut_off(
     return smaller, Outcome(done.certificate, "", groups, left, layout.fraction(gone))
 
 
-def _real_inputs(model: nn.Module, task: Task) -> list[tuple[Tensor, ...]]:
-    """As training calls the network; none where the loss calls something inside it instead."""
-    device = task.example_inputs[0].device
+def _real_inputs(model: nn.Module, task: Task) -> list[tuple[Any, ...]]:
+    """As training calls the network; none where the loss calls something inside it instead.
+
+    Calls with arguments that have to be named are left out: a cut is checked with positional inputs.
+    """
     with contextlib.suppress(TaskError):
-        batches = seen_inputs(model, task, BATCHES, seed=0)
-        return [tuple(torch.from_numpy(array).to(device) for array in batch) for batch in batches]
+        calls = seen_calls(model, task, BATCHES, seed=0)
+        return [_by_position(call) for call in calls if not _has_to_name(call)]
     return []
+
+
+def _has_to_name(call: BoundArguments) -> bool:
+    kinds = {call.signature.parameters[name].kind for name in call.arguments}
+    return not kinds.isdisjoint((Parameter.KEYWORD_ONLY, Parameter.VAR_KEYWORD))
+
+
+def _by_position(call: BoundArguments) -> tuple[Any, ...]:
+    """With the defaults of what the call leaves out, so that what it names finds its place."""
+    call.apply_defaults()
+    return call.args

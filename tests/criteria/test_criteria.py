@@ -1,8 +1,23 @@
+import copy
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from secateur import Calibration, Magnitude, Random, Taylor, Wanda
+from secateur import (
+    Calibration,
+    Fisher,
+    Gates,
+    Magnitude,
+    Random,
+    Recipe,
+    Taylor,
+    Wanda,
+    find_masks,
+)
+from secateur.core.protocols import Criterion
+from secateur.criteria import CRITERIA
 from secateur.errors import NumericalError, RecipeError
 
 
@@ -44,6 +59,12 @@ def test_wanda_by_hand() -> None:
     # Column norms over all rows of all batches: sqrt(9 + 16) = 5 and sqrt(0 + 1) = 1.
     layer = linear([[2.0, -7.0]])
     data = data_of(torch.tensor([[3.0, 0.0]]), torch.tensor([[4.0, 1.0]]))
+    assert Wanda()(layer, dict(layer.named_parameters()), data)["weight"].tolist() == [[10.0, 7.0]]
+
+
+def test_wanda_sees_the_input_of_a_layer_that_is_called_by_keyword() -> None:
+    layer = linear([[2.0, -7.0]])
+    data = Calibration(lambda: [torch.tensor([[5.0, 1.0]])], lambda model, x: model(input=x).sum())
     assert Wanda()(layer, dict(layer.named_parameters()), data)["weight"].tolist() == [[10.0, 7.0]]
 
 
@@ -119,3 +140,55 @@ def test_random_is_its_own_stream() -> None:
     assert not torch.equal(first, Random(seed=2)(a, dict(a.named_parameters()), None)["weight"])
     both = Random(seed=1)(b, dict(b.named_parameters()), None)
     assert not torch.equal(both["x.weight"], both["y.weight"])
+
+
+@pytest.mark.parametrize(
+    "criterion", [*(made() for made in CRITERIA.values() if made is not Random), Magnitude(p=2)], ids=repr
+)
+def test_half_precision_ranks_as_single_precision(criterion: Criterion) -> None:
+    """Squares of most weights and gradients vanish in float16, and the sum of the inputs' overflows."""
+    torch.manual_seed(0)
+    half = nn.Sequential(nn.Linear(64, 96), nn.BatchNorm1d(96), nn.ReLU(), nn.Linear(96, 8)).half()
+    nn.init.normal_(half.get_parameter("0.weight"), std=1e-4)
+    nn.init.uniform_(half.get_parameter("1.weight"))
+    batches = 30 * torch.randn(8, 64, 64)
+    data = Calibration(
+        lambda: batches, lambda m, x: m(x.to(next(m.parameters()).dtype)).float().square().mean()
+    )
+    masks = [
+        find_masks(model, Recipe(sparsity=0.5, criterion=criterion), data=data)
+        for model in (half, copy.deepcopy(half).float())
+    ]
+    rank = [torch.cat([m.flatten() for m in mask.tensors.values()]) for mask in masks]
+    assert float((rank[0] == rank[1]).float().mean()) > 0.97
+
+
+@pytest.mark.parametrize("criterion", [Taylor(), Fisher(), Gates()], ids=repr)
+def test_recurrent_layers_are_differentiated_without_cudnn(criterion: Taylor | Fisher | Gates) -> None:
+    """CuDNN computes no gradients of a recurrent layer in evaluation mode."""
+    model, allowed = nn.GRU(3, 4, batch_first=True), []
+
+    def loss(model: nn.Module, x: Tensor) -> Tensor:
+        answer: Tensor = model(x)[0]
+        answer.register_hook(lambda _: allowed.append(torch.backends.cudnn.enabled))  # type: ignore[no-untyped-call]
+        return answer.square().mean()
+
+    criterion(model, dict(model.named_parameters()), Calibration(lambda: [torch.randn(2, 5, 3)], loss))
+    assert allowed == [False]
+    assert torch.backends.cudnn.enabled
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        (None, "NoneType"),
+        ([torch.ones(1, 2)], "list"),
+        ({}, "NoneType"),
+        ({"weight": [[1.0, 2.0]]}, "list"),
+        ({"weight": torch.ones(2, 1)}, r"a tensor of shape \(2, 1\)"),
+    ],
+)
+def test_a_criterion_of_ones_own_that_answers_something_else_is_told_so(answer: Any, found: str) -> None:
+    recipe = Recipe(sparsity=0.5, criterion=lambda model, parameters, data: answer)
+    with pytest.raises(RecipeError, match=rf"answered {found} for weight, of shape \(1, 2\)"):
+        find_masks(linear([[1.0, 2.0]]), recipe)

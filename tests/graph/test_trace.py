@@ -2,6 +2,7 @@ import copy
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx_ir
@@ -159,6 +160,32 @@ def test_a_file_that_is_another_network_is_refused(tmp_path: object) -> None:
     other.weight.data += 1
     with pytest.raises(ExportError, match="answers differently from PyTorch"):
         max_abs_diff(other, secateur.load(path), (torch.ones(1, 3),))
+
+
+def test_outputs_have_the_keys_that_the_network_answers_under() -> None:
+    class Keyed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner, self.outer = nn.Linear(3, 4), nn.Linear(4, 2)
+
+        def forward(self, x: Tensor) -> dict[str, Any]:
+            hidden = self.inner(x).relu()
+            return {"logits": self.outer(hidden), "states": [hidden, hidden.sum(1)], "x": x + 1, "same": x}
+
+    outputs = trace(Keyed(), (torch.ones(1, 3),)).graph.outputs
+    assert [value.name for value in outputs][:3] == ["logits", "states.0", "states.1"]
+    assert len({value.name for value in outputs}) == 5
+
+
+def test_small_answers_are_held_to_their_own_size(tmp_path: object) -> None:
+    model = nn.Linear(3, 2)
+    model.weight.data *= 1e-5
+    model.bias.data.zero_()
+    path = f"{tmp_path}/model.sct"
+    secateur.save(model, path, example_inputs=(torch.ones(1, 3),))
+    model.weight.data *= -3
+    with pytest.raises(ExportError, match="answers differently from PyTorch"):
+        max_abs_diff(model, secateur.load(path), (torch.ones(1, 3),))
 
 
 def test_prunable_weights_have_two_axes_and_keep_their_order() -> None:

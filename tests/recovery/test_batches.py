@@ -106,6 +106,45 @@ def test_preserved_restores_all_three() -> None:
     assert inside == (random.random(), float(np.random.rand()), float(torch.rand(())))
 
 
+def test_cuda_is_asked_only_where_it_is_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = [torch.get_rng_state()]
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: state)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    assert randomness.get_state()["cuda"] == []
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    assert randomness.get_state()["cuda"] is state
+
+
+@pytest.mark.parametrize("devices", [0, 1, 3])
+def test_a_state_of_two_gpus_is_restored_where_they_are(
+    monkeypatch: pytest.MonkeyPatch, devices: int
+) -> None:
+    restored = []
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: devices)
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda _, device: restored.append(device))
+    of_two = torch.get_rng_state()
+    randomness.set_state({**randomness.get_state(), "cuda": [of_two, of_two]})
+    assert restored == list(range(min(devices, 2)))
+
+
+def test_texts_in_an_array_are_known_again_after_a_resume() -> None:
+    """An array of objects holds their addresses, which are others in every process."""
+
+    class Texts(ThreeGenerators):
+        def batches(self) -> Iterator[Any]:
+            for _ in range(5):
+                yield np.array([f"{random.random()} words", None, 3], dtype=object)
+
+    first = Batches(Texts(), seed=0)
+    kept = [next(first) for _ in range(2)]  # alive, so that no other has their addresses
+    second = Batches(Texts(), seed=0)
+    second.load_state_dict(first.state_dict())
+    assert next(second)[0] != kept[1][0]
+    state = {**first.state_dict(), "position": 1}
+    with pytest.raises(ResumeError):
+        Batches(Texts(), seed=0).load_state_dict(state)
+
+
 def test_a_generator_of_the_tasks_own_is_noticed_on_resume() -> None:
     class OwnGenerator(ThreeGenerators):
         def __init__(self) -> None:

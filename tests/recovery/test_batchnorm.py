@@ -1,3 +1,4 @@
+import pytest
 import torch
 from tiny import Tiny
 from torch import Tensor, nn
@@ -27,6 +28,13 @@ def test_statistics_become_the_averages_over_the_batches() -> None:
     assert torch.allclose(norm.running_var, variances, atol=1e-6)
     assert norm.momentum == 0.3
     assert model.training
+
+
+def test_a_loss_that_fails_leaves_the_momentum_alone() -> None:
+    norm = nn.BatchNorm1d(3, momentum=0.3)
+    with pytest.raises(RuntimeError):
+        reestimate_(norm, Plain(), [(torch.randn(8, 4), torch.zeros(8))])
+    assert norm.momentum == 0.3
 
 
 def test_a_network_without_statistics_says_so() -> None:

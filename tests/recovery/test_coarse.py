@@ -9,7 +9,7 @@ from tiny import Tiny
 from torch import Tensor, nn
 
 from secateur import Calibration, Codebook, Compression, Half, Int8, Metric, Recipe, Recovery, WeightOnly
-from secateur.errors import Interrupted, NumericalError, RecipeError
+from secateur.errors import Interrupted, NumericalError, RecipeError, TaskError
 from secateur.quantize import METHODS
 from secateur.quantize.form import Method
 from secateur.recovery.coarse import Coarse, coarse
@@ -252,3 +252,15 @@ def test_no_hook_and_no_variable_is_left_on_the_network(task: Tiny) -> None:
     assert not any(module._forward_pre_hooks for module in model.modules())
     assert list(model.state_dict()) == list(task.model.state_dict())
     assert all(parameter.is_leaf for parameter in model.parameters())
+
+
+def test_an_evaluation_that_fails_at_once_leaves_no_hook(task: Tiny) -> None:
+    class Broken(Tiny):
+        def validate(self, model: nn.Module) -> Metric:
+            raise RuntimeError("boom")
+
+    broken, model = Broken.__new__(Broken), copy.deepcopy(task.model)
+    broken.__dict__.update(task.__dict__)
+    with pytest.raises(TaskError, match="boom"):
+        train(model, broken, recipe_of(Int8()), hold=coarse)
+    assert not any(module._forward_pre_hooks for module in model.modules())

@@ -1,7 +1,9 @@
 import math
+from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from secateur import Distillation
@@ -95,14 +97,39 @@ def test_the_teacher_sees_the_students_inputs_and_gets_no_gradient() -> None:
     assert not student._forward_hooks
 
 
-def test_outputs_that_do_not_allow_it_leave_the_loss_alone() -> None:
-    class Two(nn.Linear):
-        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-            return super().forward(x), x
+class Several(nn.Linear):
+    """Answers a dictionary, as many networks do."""
 
-    student = Two(2, 3)
-    mixer = Teacher(Two(2, 3), student, Distillation(), "classes")
-    loss = student(torch.ones(1, 2))[0].sum()
+    def forward(self, x: Tensor) -> dict[str, Any]:  # type: ignore[override]
+        y = super().forward(x)
+        return {"logits": y, "most": y.argmax(1), "states": (y.square(), None)}
+
+
+def test_each_floating_point_tensor_of_a_structure_teaches_as_a_value() -> None:
+    torch.manual_seed(0)
+    teacher, student, x = Several(2, 3), Several(2, 3), torch.randn(6, 2)
+    mixer = Teacher(teacher, student, Distillation(weight=1.0), "classes")
+    answer, wanted = student(x), teacher(x)
+    pairs = [(answer["logits"], wanted["logits"]), (answer["states"][0], wanted["states"][0])]
+    expected = torch.stack([F.mse_loss(a, b) / b.var(correction=0) for a, b in pairs]).mean()
+    assert mixer.mixed(answer["logits"].sum()).item() == pytest.approx(expected.item())
+    assert mixer.taught
+    again = Teacher(teacher, student, Distillation(weight=1.0), "classes")
+    again.load_state_dict(mixer.state_dict())
+    other = torch.randn(4, 2)
+    found = [m.mixed(student(other)["logits"].sum()).item() for m in (mixer, again)]
+    assert found[0] == found[1]
+
+
+def test_outputs_that_do_not_allow_it_leave_the_loss_alone() -> None:
+    class Choice(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x).argmax(1)
+
+    student = Choice(2, 3)
+    mixer = Teacher(Choice(2, 3), student, Distillation(), "classes")
+    student(torch.ones(1, 2))
+    loss = student.weight.sum()
     assert mixer.mixed(loss) is loss
     assert not mixer.taught
 

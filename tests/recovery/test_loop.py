@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from secateur import Distillation, Gradual, Iterative, Metric, OneShot, Recipe, Recovery
 from secateur.core.protocols import Schedule
 from secateur.errors import Interrupted, NumericalError, TaskError
+from secateur.recovery import checkpoint
 from secateur.recovery.constraint import pruning
 from secateur.recovery.loop import train
 from secateur.recovery.optimizer import learning_rate
@@ -70,6 +71,23 @@ def test_resumed_bits_equal_uninterrupted_bits(
     assert same_bits(whole, resumed)
     assert result.masks.hash() == straight.masks.hash()
     assert result.history == straight.history
+
+
+def test_a_resumed_run_shows_what_was_evaluated_last(task: Tiny, tmp_path: Path) -> None:
+    class Shown(Silent):
+        def __init__(self) -> None:
+            self.values: list[float] = []
+
+        def evaluated(self, metric: Metric) -> None:
+            self.values.append(metric.value)
+
+    path, shown = tmp_path / "stage.checkpoint.pt", Shown()
+    with pytest.raises(Interrupted):
+        trained(task, RECIPE, path=path, progress=StopAfter(35))
+    _, result = trained(task, RECIPE, path=path, progress=shown)
+    before = [point.value for point in result.history if point.step <= 35]
+    assert before[-1] != before[0]
+    assert shown.values[:2] == [before[0], before[-1]]
 
 
 def test_seeds_matter_and_repeat(task: Tiny) -> None:
@@ -166,6 +184,16 @@ def test_an_evaluation_that_is_no_metric_is_refused(task: Tiny) -> None:
     broken.__dict__.update(task.__dict__)
     with pytest.raises(TaskError, match=r"validate\(model\) answered float. Expected secateur.Metric"):
         trained(broken, RECIPE)
+
+
+def test_a_checkpoint_of_a_device_that_is_not_here_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "stage.checkpoint.pt"
+    with monkeypatch.context() as there:
+        there.setattr(torch.serialization, "location_tag", lambda _: "cuda:63")
+        checkpoint.save(path, {"weight": torch.ones(3)})
+    assert checkpoint.load(path)["weight"].device == torch.device("cpu")
 
 
 def test_learning_rate_falls_along_a_cosine_and_restarts_with_each_round() -> None:

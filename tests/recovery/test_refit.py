@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import secateur
 from secateur import Calibration, Channels, Masks, OneShot, Recipe, Recovery, refit_
-from secateur.errors import NumericalError, RecipeError
+from secateur.errors import NumericalError, RecipeError, TaskError
 from secateur.recovery.constraint import pruning
 from secateur.recovery.layer_rows import Fittable, inputs, outputs, places
 from secateur.recovery.least_squares import RIDGE, Moments, nearest
@@ -187,6 +187,43 @@ def test_layers_that_are_not_plain_stay_as_they_are() -> None:
     refit_(smaller, model, masks, data(torch.randn(64, 8)))
     changed = {name for name, value in smaller.state_dict().items() if not torch.equal(value, before[name])}
     assert changed == {"first.weight", "first.bias"}
+
+
+class Named(nn.Module):
+    """Calls its layers by keyword."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(8, 8, bias=False)
+        self.norm = nn.BatchNorm1d(8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        answer: Tensor = self.norm(input=self.first(input=x))
+        return answer
+
+
+def test_layers_may_be_called_by_keyword() -> None:
+    torch.manual_seed(0)
+    model = Named().eval()
+    smaller, masks = pruned(model, first__weight=torch.rand(8, 8) < 0.5)
+    before = copy.deepcopy(smaller.state_dict())
+    refit_(smaller, model, masks, data(torch.randn(64, 8)))
+    changed = {name for name, value in smaller.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == set(before) - {"norm.num_batches_tracked"}
+
+
+def test_products_of_half_precision_do_not_overflow() -> None:
+    x = torch.full((64, 2), 300.0, dtype=torch.float16)
+    moments = Moments(2, 2)
+    moments.add(x, x)
+    assert moments.means[0].tolist() == [[90000.0, 90000.0]] * 2
+
+
+def test_no_batches_at_all_is_said_so() -> None:
+    model = nn.Linear(2, 2)
+    smaller, masks = pruned(model, weight=torch.tensor([[True, False], [False, False]]))
+    with pytest.raises(TaskError, match="yielded nothing"):
+        refit_(smaller, model, masks, data())
 
 
 def test_activations_that_overflow_are_said_so() -> None:

@@ -92,6 +92,13 @@ def test_random_inputs_that_the_network_refuses_are_left_out() -> None:
         Comparison(Logarithm(), samples(example, [(-torch.ones(2),)]), 2, 1e-5)
 
 
+def test_zeros_tell_nothing() -> None:
+    """Logarithms of 1: whatever was cut, the answers would agree."""
+    with pytest.raises(SurgeryError, match="answers all its inputs with zeros"):
+        Comparison(Logarithm(), [(torch.ones(2),)], 0, 1e-5)
+    assert Comparison(Logarithm(), samples((torch.ones(2) * 2,), []), 2, 1e-5).inputs
+
+
 def test_relative_is_to_the_largest_output_of_the_masked_network() -> None:
     model, other = Logarithm(), Logarithm()
     with torch.no_grad():

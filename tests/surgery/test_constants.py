@@ -57,6 +57,20 @@ def test_the_next_bias_takes_over_what_a_silent_unit_answers() -> None:
     torch.testing.assert_close(model(X).detach(), expected)
 
 
+def test_a_layer_that_is_called_by_keyword_takes_over_too() -> None:
+    class Named(nn.Sequential):
+        def forward(self, x: Tensor) -> Tensor:
+            answer: Tensor = self[2](input=self[1](self[0](input=x)))
+            return answer
+
+    model = Named(*mlp())
+    masks = rows_masked("0.weight", (4, 3), [1, 3])
+    expected = masked_answer(model, masks, X)
+    done = cut(model, masks, [mlp_group()], example_inputs=(X,))
+    assert (done.removed, done.kept) == ({"0": 2}, {})
+    torch.testing.assert_close(model(X).detach(), expected)
+
+
 def test_a_bias_is_made_where_there_was_none_and_trained_from_then_on() -> None:
     model = mlp(bias=False)
     optimizer = torch.optim.Adam([{"params": [model[2].weight]}, {"params": list(model[0].parameters())}])

@@ -11,6 +11,7 @@ from secateur.core.protocols import Scores
 from secateur.core.task import Calibration
 from secateur.criteria.calibration import needed, watch
 from secateur.criteria.outputs import EMBEDDINGS, TRANSPOSED, owner, spread, to_outputs
+from secateur.criteria.precision import at_least_float32
 from secateur.errors import RecipeError
 
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED, *EMBEDDINGS)
@@ -92,7 +93,8 @@ def _mean_outputs(model: nn.Module, parameters: Mapping[str, Tensor], data: Cali
             called.add(name)
             axis = _axis(module, parameters[name], output)
             if axis is not None:
-                loud = output.detach().abs().movedim(axis, -1).reshape(-1, output.shape[axis])
+                loud = at_least_float32(output.detach()).abs().movedim(axis, -1)
+                loud = loud.reshape(-1, output.shape[axis])
                 sums[name] = sums.get(name, 0) + loud.sum(dim=0)
                 positions[name] = positions.get(name, 0) + len(loud)
 

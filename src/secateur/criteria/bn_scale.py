@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from secateur.core.protocols import Scores
 from secateur.core.task import Calibration
 from secateur.criteria.outputs import BatchNorm, norms_behind, owner, spread, to_outputs
+from secateur.criteria.precision import at_least_float32
 from secateur.errors import RecipeError
 
 
@@ -54,7 +55,7 @@ class BnScale:
 def _gammas(model: nn.Module) -> dict[str, Tensor]:
     """|gamma| by the name of the parameter."""
     gammas = {
-        f"{place}.weight".lstrip("."): module.weight.detach().abs()
+        f"{place}.weight".lstrip("."): at_least_float32(module.weight.detach()).abs()
         for place, module in model.named_modules()
         if isinstance(module, BatchNorm) and module.weight is not None
     }
@@ -68,5 +69,5 @@ def _gammas(model: nn.Module) -> dict[str, Tensor]:
 
 def _relative_norms(weight: Tensor, module: nn.Module) -> Tensor:
     """(channels,) L1 norms; their mean is 1, unless all are zero."""
-    norms = to_outputs(weight.detach(), module).abs().sum(dim=1)
+    norms = to_outputs(at_least_float32(weight.detach()), module).abs().sum(dim=1)
     return norms / norms.mean() if bool(norms.any()) else norms

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from secateur.core.protocols import Scores
 from secateur.core.task import Calibration
 from secateur.criteria.outputs import owner, spread, to_outputs
+from secateur.criteria.precision import at_least_float32
 
 DISTANCES = 2**24
 """Held at a time at most: 64 MiB."""
@@ -38,7 +39,7 @@ class FPGM:
 
 def _distances(filters: Tensor) -> Tensor:
     """(filters,) the sum of the Euclidean distances to all others."""
-    filters = filters.to(torch.promote_types(filters.dtype, torch.float32))
+    filters = at_least_float32(filters)
     filters = filters - filters.mean(dim=0)  # what all share would cost the fast formula its digits
     few = max(1, DISTANCES // len(filters))
     return torch.cat([torch.cdist(part, filters).sum(dim=1) for part in torch.split(filters, few)])

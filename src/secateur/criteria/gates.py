@@ -10,6 +10,7 @@ from secateur.core.protocols import Scores
 from secateur.core.task import Calibration
 from secateur.criteria.gradients import of_batches
 from secateur.criteria.outputs import norms_behind, owner, spread, to_outputs
+from secateur.criteria.precision import at_least_float32
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,9 @@ class Gates:
             if name.rpartition(".")[0] not in normed
         }
         scores = {
-            place: parameters[place].new_zeros(len(to_outputs(parameters[place], modules[place])))
+            place: at_least_float32(weight.new_zeros(len(to_outputs(weight, modules[place]))))
             for place in places.values()
+            for weight in [parameters[place]]
         }
         count = 0
         for gradients in of_batches(model, parameters, data, criterion="gates"):

@@ -1,7 +1,7 @@
 """What do the gradients of the calibration batches say about each weight?"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
 
 import torch
@@ -11,6 +11,7 @@ from secateur.core.modes import evaluation_mode
 from secateur.core.protocols import Scores
 from secateur.core.task import Calibration
 from secateur.criteria.calibration import needed
+from secateur.criteria.precision import at_least_float32
 from secateur.errors import NumericalError, RecipeError
 
 
@@ -30,7 +31,7 @@ def mean_over_batches(
         RecipeError: there are no data.
         NumericalError: the loss of a batch is NaN or infinite.
     """
-    scores = {name: torch.zeros_like(weight) for name, weight in parameters.items()}
+    scores = {name: at_least_float32(torch.zeros_like(weight)) for name, weight in parameters.items()}
     count = 0
     for gradients in of_batches(model, parameters, data, criterion=criterion):
         for name, gradient in gradients.items():
@@ -44,19 +45,25 @@ def of_batches(
 ) -> Iterator[dict[str, Tensor]]:
     """Gradients of at most `data.limit` batches by parameter, without those that the loss does not touch.
 
+    They are in float32 at least: in half precision, most products of a gradient and a weight are 0.
+
     Raises:
         RecipeError: there are no data.
         NumericalError: the loss of a batch is NaN or infinite.
     """
     data = needed(data, criterion)
     count = 0
-    with evaluation_mode(model), _gradients(parameters.values()):
+    with evaluation_mode(model), _gradients(parameters.values()), _recurrent_backward(model):
         for batch in islice(data.batches(), data.limit):
             loss = data.loss(model, batch)
             if not bool(torch.isfinite(loss)):
                 raise NumericalError(f"The loss of calibration batch {count} is {float(loss.detach())}.")
             gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
-            yield {n: g for n, g in zip(parameters, gradients, strict=True) if g is not None}
+            yield {
+                name: at_least_float32(gradient)
+                for name, gradient in zip(parameters, gradients, strict=True)
+                if gradient is not None
+            }
             count += 1
     if not count:
         raise RecipeError(f"The criterion {criterion!r} got no batch: task.batches() was empty.")
@@ -73,3 +80,9 @@ def _gradients(parameters: Iterable[Tensor]) -> Iterator[None]:
     finally:
         for parameter in frozen:
             parameter.requires_grad_(False)
+
+
+def _recurrent_backward(model: nn.Module) -> AbstractContextManager[None]:
+    """Without cuDNN, which refuses gradients of recurrent layers in evaluation mode, where there are any."""
+    recurrent = any(isinstance(module, nn.RNNBase) for module in model.modules())
+    return torch.backends.cudnn.flags(enabled=False) if recurrent else nullcontext()

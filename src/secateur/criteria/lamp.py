@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from secateur.core.protocols import Scores
 from secateur.core.task import Calibration
+from secateur.criteria.precision import at_least_float32
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class LAMP:
 
 def _shares(weight: Tensor) -> Tensor:
     """Equal elements have equal shares: the sum begins at the first of them."""
-    weight = weight.to(torch.promote_types(weight.dtype, torch.float32))
+    weight = at_least_float32(weight)
     largest = weight.abs().max()
     if not largest:
         return torch.zeros_like(weight)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from secateur.core.protocols import Scores
 from secateur.core.task import Calibration
+from secateur.criteria.precision import at_least_float32
 from secateur.errors import RecipeError
 
 
@@ -30,4 +31,4 @@ class Magnitude:
         data: Calibration | None,
     ) -> Scores:
         """|w|^p of each element; needs no data."""
-        return {name: w.detach().abs() ** self.p for name, w in parameters.items()}
+        return {name: at_least_float32(w.detach()).abs() ** self.p for name, w in parameters.items()}

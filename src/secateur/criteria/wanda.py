@@ -7,10 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from secateur.core.modes import layer_input
 from secateur.core.protocols import Scores
 from secateur.core.task import Calibration
 from secateur.criteria.calibration import needed, watch
 from secateur.criteria.outputs import owner
+from secateur.criteria.precision import at_least_float32
 from secateur.errors import RecipeError
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -67,15 +69,15 @@ def _input_squares(model: nn.Module, layers: Mapping[str, nn.Module], data: Cali
     squares: dict[str, Tensor] = {}
 
     def watched(name: str, module: nn.Module) -> Any:
-        def hook(_: nn.Module, args: tuple[Tensor, ...]) -> None:
-            x = args[0].detach()
+        def hook(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            x = at_least_float32(layer_input(args, kwargs).detach())
             if isinstance(module, CONVOLUTIONS):
                 unbatched = x.dim() == len(module.kernel_size) + 1
                 x = (x[None] if unbatched else x).movedim(1, -1)
             total = x.reshape(-1, x.shape[-1]).square().sum(dim=0)
             squares[name] = squares[name] + total if name in squares else total
 
-        return module.register_forward_pre_hook(hook)
+        return module.register_forward_pre_hook(hook, with_kwargs=True)
 
     watch(model, data, [watched(name, module) for name, module in layers.items()])
     unseen = [name for name in layers if name not in squares]

@@ -138,8 +138,8 @@ class Site:
         node = f"node {name!r}, which" if name else "the one that"
         raise ExportError(
             f"The operator {operator} ({node} computes {output!r}) cannot be written "
-            f"as plain PyTorch: {reason}. emit-python writes networks of plain layers; its documentation "
-            "lists what it knows. Run the file itself, or replace the operation in the network."
+            f"as plain PyTorch: {reason}. emit-python writes networks of plain layers in floating point. Run "
+            "the file itself, or replace the operation in the network."
         )
 
     def _spreads(self, rank: int) -> bool:

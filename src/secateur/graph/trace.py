@@ -15,6 +15,7 @@ from onnx_ir.tensor_adapters import TorchTensor
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils import _pytree as pytree
 
 from secateur.core.modes import evaluation_mode
 from secateur.errors import ExportError
@@ -124,7 +125,7 @@ def _batch_of_two(model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor,
 
 def _tensors(outputs: Any) -> list[Tensor]:
     """The tensors of a network's outputs, in order."""
-    leaves = torch.utils._pytree.tree_leaves(outputs)
+    leaves = pytree.tree_leaves(outputs)
     return [leaf for leaf in leaves if isinstance(leaf, Tensor)]
 
 
@@ -164,7 +165,25 @@ def _written(model: nn.Module, inputs: tuple[Tensor, ...], dynamic: Any) -> onnx
             own = held.detach().cpu().clone(memory_format=torch.contiguous_format)
             value.const_value = TorchTensor(own, name=name)
     plain_(graph)
+    _name_outputs_(graph.graph, program)
     return graph
+
+
+def _name_outputs_(graph: onnx_ir.Graph, program: torch.onnx.ONNXProgram) -> None:
+    """Outputs that the network answers under keys have these names: "logits", not that of an operator."""
+    assert program.exported_program is not None, "dynamo=True exports by way of a program"
+    structure = program.exported_program.module_call_graph[0].signature.out_spec
+    answer = pytree.tree_unflatten(range(structure.num_leaves), structure)
+    paths = [path for path, _ in pytree.tree_leaves_with_path(answer)]
+    taken = {value.name for node in graph for value in node.outputs} | {value.name for value in graph.inputs}
+    if len(paths) != len(graph.outputs):
+        return
+    for value, path in zip(graph.outputs, paths, strict=True):
+        name = ".".join(str(getattr(key, "key", getattr(key, "idx", ""))) for key in path)
+        keyed = bool(path) and isinstance(path[0], pytree.MappingKey)
+        if keyed and name not in taken and value.producer() is not None:
+            taken.add(name)
+            value.name = name
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Which elements does a recipe remove from this model now?"""
 
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import torch
@@ -120,6 +121,7 @@ def _scores(
     """The criterion's scores, checked, with -inf for elements that are already gone."""
     scores = recipe.criterion(model, layout.weights, data)
     for name, weight in layout.weights.items():
+        _check_shape(recipe, scores, name, weight)
         if not bool(torch.isfinite(scores[name]).all()):
             raise NumericalError(
                 f"{recipe.criterion} scored {name} with NaN or infinity. Look for overflow in the "
@@ -134,3 +136,15 @@ def _scores(
             mask = previous.tensors[name].to(weight.device)
             scores = {**scores, name: scores[name].masked_fill(~mask, -torch.inf)}
     return scores
+
+
+def _check_shape(recipe: Recipe, scores: object, name: str, weight: Tensor) -> None:
+    """Criteria are anyone's code."""
+    own = scores.get(name) if isinstance(scores, Mapping) else scores
+    if not (isinstance(scores, Mapping) and isinstance(own, Tensor) and own.shape == weight.shape):
+        found = f"a tensor of shape {tuple(own.shape)}" if isinstance(own, Tensor) else type(own).__name__
+        raise RecipeError(
+            f"{recipe.criterion} answered {found} for {name}, of shape {tuple(weight.shape)}. Expected a "
+            "dictionary that holds, for each of the parameters it is given, a tensor of scores of the same "
+            "shape. With whole channels, biases and normalisation weights are among them."
+        )

@@ -18,9 +18,10 @@ class Distillation:
 
     loss = (1 - weight) * task loss + weight * distance of the outputs + features * distance of the blocks.
     The outputs' distance is temperature^2 * KL divergence of softened class probabilities where the metric
-    is a proportion, and the mean squared error, in units of the original's variance, elsewhere. That of the
-    blocks, modules inside that hold at least two layers, is always the latter, and the mean over all blocks
-    that answer the same shape in both networks.
+    is a proportion and the network answers one tensor, and the mean squared error, in units of the
+    original's variance, elsewhere: the mean over all floating-point tensors of a tuple or dictionary. That of
+    the blocks, modules inside that hold at least two layers, is always the latter, and the mean over all
+    blocks that answer the same shape in both networks.
     """
 
     weight: float = 0.5  # 0 turns it off

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from secateur.core.modes import evaluation_mode
+from secateur.core.modes import evaluation_mode, layer_input
 from secateur.core.task import Calibration
 from secateur.errors import NumericalError
 from secateur.quantize import Int8
@@ -116,7 +116,7 @@ def _observe(
 
     def watching(name: str) -> Callable[..., None]:
         def watch(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            values = (*args, *kwargs.values())[0].detach().float().cpu()
+            values = layer_input(args, kwargs).detach().float().cpu()
             if not bool(torch.isfinite(values).all()):
                 raise NumericalError(
                     f"What enters the layer of {name} holds NaN or infinity on a calibration batch. Expected "

@@ -58,10 +58,8 @@ class Batches:
         epoch = self._task.batches()
         if first:
             _check_repeatable(epoch, self._task)
-        self._epoch = iter(epoch)
-        for batch in self._epoch:
-            return batch
-        raise TaskError("batches() yielded nothing. Expected at least one training batch per call.")
+        self._epoch = at_least_one(epoch)
+        return next(self._epoch)
 
     def state_dict(self) -> dict[str, Any]:
         """The random state at the start of the epoch, and how many batches of it have been drawn."""
@@ -91,12 +89,26 @@ class Batches:
             )
 
 
+def at_least_one(batches: Iterable[Any]) -> Iterator[Any]:
+    """The batches as they come.
+
+    Raises:
+        TaskError: there are none.
+    """
+    empty = True
+    for batch in batches:
+        empty = False
+        yield batch
+    if empty:
+        raise TaskError("batches() yielded nothing. Expected at least one training batch per call.")
+
+
 def _check_repeatable(epoch: Iterable[Any], task: Task) -> None:
     """Refuse an iterator that is handed out again: other trainings would go on where this one stops."""
     with randomness.preserved():
         if isinstance(epoch, Iterator) and task.batches() is epoch:
             raise TaskError(
-                f"batches() answers the same {type(epoch).__name__} at each call, which ends after one epoch. "
+                f"batches() answers the same {type(epoch).__name__} each time, which ends after one epoch. "
                 "Make a new one in it for every call: return a DataLoader or a list, or write it with yield."
             )
 
@@ -107,7 +119,9 @@ def _fingerprint(batch: Any) -> str:
     for leaf in torch.utils._pytree.tree_leaves(batch):
         if isinstance(leaf, torch.Tensor):
             leaf = leaf.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-        if isinstance(leaf, np.ndarray):
+        if isinstance(leaf, np.ndarray) and leaf.dtype.hasobject:
+            digest.update(_fingerprint(leaf.tolist()).encode())  # its bytes are addresses of the objects
+        elif isinstance(leaf, np.ndarray):
             digest.update(leaf.tobytes())
         elif isinstance(leaf, (bool, int, float, str, bytes)):
             digest.update(repr(leaf).encode())

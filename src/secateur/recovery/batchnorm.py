@@ -25,15 +25,17 @@ def reestimate_(model: nn.Module, task: Task, batches: list[Any]) -> None:
     """
     norms = _norms(model)
     momenta = [norm.momentum for norm in norms]
-    with evaluation_mode(model):
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # a cumulative average, see torch's BatchNorm
-            norm.train()
-        for batch in batches:
-            task.loss(model, batch)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
+    try:
+        with evaluation_mode(model):
+            for norm in norms:
+                norm.reset_running_stats()
+                norm.momentum = None  # a cumulative average, see torch's BatchNorm
+                norm.train()
+            for batch in batches:
+                task.loss(model, batch)
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
 
 
 def _norms(model: nn.Module) -> list[_Norm]:

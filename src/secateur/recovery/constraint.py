@@ -168,8 +168,11 @@ class Pruning(Free):
         return self._pruner.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Give it back to the pruner."""
-        self._pruner.load_state_dict(state)
+        """A pruner that goes on from there, in place of the one that began anew."""
+        begun = self._pruner
+        self._pruner = Pruner(
+            self._model, begun.recipe, data=begun.data, structure=begun.structure, state=state
+        )
 
 
 def free(model: nn.Module, _recipe: Recipe, _data: Calibration) -> Constraint:

@@ -1,11 +1,13 @@
 """What does the dense original teach the pruned network?"""
 
 import copy
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from secateur.recipe import Distillation
 from secateur.recovery.features import Features
@@ -24,7 +26,8 @@ class Teacher:
         student: the network in training.
         options: weights and temperature.
         kind: "classes" compares softened class probabilities, "values" the outputs themselves, in units of
-            the teacher's variance; one output per example is compared as a value in any case.
+            the teacher's variance; one output per example, and several tensors, are compared as values in
+            any case.
     """
 
     def __init__(self, teacher: nn.Module, student: nn.Module, options: Distillation, kind: Kind) -> None:
@@ -33,7 +36,7 @@ class Teacher:
         self._kind = kind
         self._seen: tuple[tuple[Any, ...], dict[str, Any], Any] | None = None
         self._handle = student.register_forward_hook(self._watch, with_kwargs=True)
-        self._outputs = _Spread()
+        self._spreads: dict[int, _Spread] = {}
         self._features = Features(self._teacher, student) if options.features else None
         self.taught = False
 
@@ -46,11 +49,11 @@ class Teacher:
     def mixed(self, loss: Tensor) -> Tensor:
         """The task's loss of the last forward call, mixed with the distances to the teacher.
 
-        Where neither outputs (not one floating-point tensor) nor blocks allow a comparison, or the loss did
-        not call the network, the loss itself; `taught` stays False then, and the report says so.
+        Where neither outputs (without a floating-point tensor) nor blocks allow a comparison, or the loss
+        did not call the network, the loss itself; `taught` stays False then, and the report says so.
         """
         seen, self._seen = self._seen, None
-        if seen is None or not (self._features or _comparable(seen[2])):
+        if seen is None or not (self._features or _floats(seen[2])):
             return loss
         args, kwargs, output = seen
         with torch.no_grad():
@@ -66,31 +69,37 @@ class Teacher:
 
     def _apart(self, output: Any, target: Any) -> Tensor | None:
         """The distance of the outputs; None where a network answers something else when it does not train."""
-        if not (_comparable(output) and _comparable(target)) or target.shape != output.shape:
+        own, wanted = _floats(output), _floats(target)
+        if [x.shape for x in own] != [x.shape for x in wanted]:
             return None
-        self._outputs.add(target)
-        if self._kind == "classes" and _classes(output) > 1:
-            return class_distance(output, target, self._options.temperature)
-        if self._outputs.variance > 0:
-            return F.mse_loss(output, target) / self._outputs.variance
-        return None
+        if len(own) == 1 and self._kind == "classes" and _classes(own[0]) > 1:
+            return class_distance(own[0], wanted[0], self._options.temperature)
+        apart = []
+        for index, (x, y) in enumerate(zip(own, wanted, strict=True)):
+            spread = self._spreads.setdefault(index, _Spread())
+            spread.add(y)
+            if spread.variance > 0:
+                apart.append(F.mse_loss(x, y) / spread.variance)
+        return torch.stack(apart).mean() if apart else None
 
     def state_dict(self) -> dict[str, Any]:
         """What the next steps depend on."""
-        return {"taught": self.taught, "outputs": dict(vars(self._outputs))}
+        return {"taught": self.taught, "spreads": {i: dict(vars(s)) for i, s in self._spreads.items()}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there."""
         self.taught = state["taught"]
-        vars(self._outputs).update(state["outputs"])
+        self._spreads = {index: _Spread(**spread) for index, spread in state["spreads"].items()}
 
     def _watch(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         if torch.is_grad_enabled():
             self._seen = args, kwargs, output
 
 
-def _comparable(output: Any) -> bool:
-    return isinstance(output, Tensor) and output.is_floating_point()
+def _floats(output: Any) -> list[Tensor]:
+    """The floating-point tensors of an answer, be it one, a tuple or a dictionary; empty ones say nothing."""
+    leaves = pytree.tree_leaves(output)
+    return [x for x in leaves if isinstance(x, Tensor) and x.is_floating_point() and x.numel()]
 
 
 def class_distance(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
@@ -115,11 +124,13 @@ def _classes(outputs: Tensor) -> int:
     return outputs.shape[_class_axis(outputs)] if outputs.dim() > 1 else 1
 
 
+@dataclass
 class _Spread:
     """The variance of everything that was added, by Welford's update; one batch alone may have none."""
 
-    def __init__(self) -> None:
-        self.count, self.mean, self.squares = 0, 0.0, 0.0
+    count: int = 0
+    mean: float = 0.0
+    squares: float = 0.0
 
     def add(self, values: Tensor) -> None:
         """Join the values of one more batch."""

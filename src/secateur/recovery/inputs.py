@@ -15,18 +15,27 @@ from secateur.recovery import randomness
 from secateur.recovery.batches import Batches
 
 
-@torch.no_grad()
 def seen_inputs(model: nn.Module, task: Task, count: int, seed: int) -> list[Inputs]:
-    """The inputs of the forward calls on `count` training batches, as arrays.
+    """The inputs of the forward calls on `count` training batches, as a file of the network takes them.
+
+    Raises:
+        TaskError: the task's loss does not call the network itself, or with other tensors than its example.
+    """
+    return [call_inputs(call, task.example_inputs) for call in seen_calls(model, task, count, seed)]
+
+
+@torch.no_grad()
+def seen_calls(model: nn.Module, task: Task, count: int, seed: int) -> list[inspect.BoundArguments]:
+    """What the forward calls on `count` training batches pass to which parameter.
 
     Raises:
         TaskError: the task's loss does not call the network itself.
     """
-    seen: list[Inputs] = []
+    seen: list[inspect.BoundArguments] = []
     signature = inspect.signature(model.forward)
 
     def watch(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        seen.append(call_inputs(signature, args, kwargs))
+        seen.append(signature.bind(*args, **kwargs))
 
     batches = Batches(task, seed)
     handle = model.register_forward_pre_hook(watch, with_kwargs=True)

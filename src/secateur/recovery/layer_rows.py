@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from secateur.core.masks import Masks
+from secateur.core.modes import layer_input
 from secateur.core.task import Calibration
 
 Convolution: TypeAlias = nn.Conv1d | nn.Conv2d | nn.Conv3d
@@ -58,12 +59,15 @@ def layers(model: nn.Module, masks: Masks, data: Calibration, batch: Any) -> lis
         calls.append(module)
         made[id(output)] = module, output
 
-    def read(norm: nn.Module, args: tuple[Any, ...]) -> None:
-        if args and id(args[0]) in made:
-            norms[made[id(args[0])][0]] = norm
+    def read(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        x = layer_input(args, kwargs)
+        if id(x) in made:
+            norms[made[id(x)][0]] = norm
 
     hooks = [module.register_forward_hook(called) for module in names]
-    hooks += [norm.register_forward_pre_hook(read) for norm in model.modules() if _adaptable(norm)]
+    hooks += [
+        norm.register_forward_pre_hook(read, with_kwargs=True) for norm in model.modules() if _adaptable(norm)
+    ]
     _call(model, data, batch, hooks)
     often = Counter(calls)
     lost = {name.rpartition(".")[0] for name, mask in masks.tensors.items() if not bool(mask.all())}
@@ -112,8 +116,7 @@ def entering(layer: Layer, model: nn.Module, data: Calibration, batch: Any, rows
     found: list[Tensor] = []
 
     def hook(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        x = args[0] if args else next(iter(kwargs.values()))
-        found.append(inputs(x, layer.module, rows.where))
+        found.append(inputs(layer_input(args, kwargs), layer.module, rows.where))
         raise _Seen
 
     _call(model, data, batch, [layer.module.register_forward_pre_hook(hook, with_kwargs=True)])

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from secateur.criteria.precision import at_least_float32
+
 RIDGE = 1e-3
 """Pull towards the weights as they are, as a part of the inputs' mean square."""
 ROUNDS = 300
@@ -13,8 +15,8 @@ CLOSE = 1e-12
 class Moments:
     """What least squares needs to know of inputs x and outputs y that belong together: sums of products.
 
-    `xx` (f, f), `xy` (f, o), `yy` (o,), `x` (f,), `y` (o,) are means over all rows that were added, in
-    double precision.
+    `xx` (f, f), `xy` (f, o), `yy` (o,), `x` (f,), `y` (o,) are means over all rows that were added. Each
+    batch's sums are in the precision of its numbers, single at least, and added up in double precision.
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -26,6 +28,7 @@ class Moments:
 
     def add(self, x: Tensor, y: Tensor) -> None:
         """Rows of inputs (n, f) and of outputs (n, o)."""
+        x, y = at_least_float32(x), at_least_float32(y)
         self.rows += len(x)
         for total, more in zip(
             self._sums, (x.T @ x, x.T @ y, y.square().sum(0), x.sum(0), y.sum(0)), strict=True

@@ -46,8 +46,9 @@ def train(
         NumericalError: weights, scores or loss are NaN or infinite.
     """
     options = recipe.recovery
-    run = Run(model, task, recipe, hold, teacher, seed, progress or Silent())
+    run = Run(model, task, recipe, hold, seed, progress or Silent())
     try:
+        run.begin(teacher)
         if path is not None and path.exists():
             run.load_state_dict(checkpoint.load(path))
         run.progress.stage(name, options.steps, run.step)

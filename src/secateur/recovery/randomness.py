@@ -19,22 +19,30 @@ def seed_everything(seed: int) -> None:
 
 
 def get_state() -> State:
-    """The state of the three global generators, as tensors and plain numbers."""
+    """The state of the three global generators, as tensors and plain numbers.
+
+    Accelerators have generators of their own. CUDA's are asked only where CUDA is in use already: to ask
+    would claim memory on every GPU of the machine.
+    """
     version, words, gauss = random.getstate()
     kind, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
     return {
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],  # type: ignore[no-untyped-call]
+        "mps": torch.mps.get_rng_state() if torch.backends.mps.is_available() else None,
         "python": [version, list(words), gauss],
         "numpy": [kind, torch.from_numpy(np.asarray(keys).astype(np.int64)), position, has_gauss, cached],
     }
 
 
 def set_state(state: State) -> None:
-    """Put the three global generators into a state from `get_state`."""
+    """Put the three global generators into a state from `get_state`, which may be another machine's."""
     torch.set_rng_state(state["torch"])
-    if state["cuda"]:
-        torch.cuda.set_rng_state_all(state["cuda"])
+    for device, generator in enumerate(state["cuda"]):
+        if device < torch.cuda.device_count():
+            torch.cuda.set_rng_state(generator, device)
+    if state.get("mps") is not None and torch.backends.mps.is_available():
+        torch.mps.set_rng_state(state["mps"])
     version, words, gauss = state["python"]
     random.setstate((version, tuple(words), gauss))
     kind, keys, position, has_gauss, cached = state["numpy"]

@@ -11,6 +11,7 @@ from secateur.core.masks import Masks
 from secateur.core.modes import evaluation_mode
 from secateur.core.task import Calibration
 from secateur.errors import NumericalError
+from secateur.recovery.batches import at_least_one
 from secateur.recovery.layer_rows import Layer, Rows, entering, layers, leaving
 from secateur.recovery.least_squares import Moments, nearest
 
@@ -45,6 +46,7 @@ def refit_(model: nn.Module, reference: nn.Module, masks: Masks, data: Calibrati
 
     Raises:
         NumericalError: NaN or infinity enters or leaves a layer.
+        TaskError: there are no batches.
 
     Example:
         >>> import copy, torch, secateur
@@ -57,7 +59,7 @@ def refit_(model: nn.Module, reference: nn.Module, masks: Masks, data: Calibrati
         >>> [round(weight, 1) for weight in smaller.weight[0].tolist()]
         [3.0, 0.0]
     """
-    batches = list(islice(data.batches(), data.limit))
+    batches = list(at_least_one(islice(data.batches(), data.limit)))
     with evaluation_mode(model), evaluation_mode(reference):
         every = layers(model, masks, data, batches[0])
         for first in range(0, len(every), AT_ONCE):

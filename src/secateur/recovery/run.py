@@ -1,7 +1,7 @@
 """What are the moving parts of one training, and how do they stop and go on?"""
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -61,7 +61,6 @@ class Run:
         task: Task,
         recipe: Recipe,
         hold: Hold,
-        teacher: nn.Module | None,
         seed: int,
         progress: Progress,
     ) -> None:
@@ -77,12 +76,19 @@ class Run:
         self.history: list[Point] = []
         self.losses: list[float] = []
         self.best: Best | None = None
-        metric = self.look()
+        self.last: Metric | None = None
         self.teacher: Teacher | None = None
-        distillation = recipe.recovery.distillation
+
+    def begin(self, teacher: nn.Module | None) -> None:
+        """Look for the first time; from then on the teacher is heard, if there is one.
+
+        It compares classes or values: the metric's kind says which.
+        """
+        metric = self.look()
+        distillation = self.recipe.recovery.distillation
         if teacher is not None and distillation.wanted:
             kind: Kind = "classes" if metric.kind == "proportion" else "values"
-            self.teacher = Teacher(teacher, model, distillation, kind)
+            self.teacher = Teacher(teacher, self.model, distillation, kind)
 
     @property
     def sparsity(self) -> float:
@@ -135,7 +141,7 @@ class Run:
 
     def look(self) -> Metric:
         """Evaluate, write it down, and keep the network if it is the best with the whole goal removed."""
-        metric = choose(self.task, self.model)
+        metric = self.last = choose(self.task, self.model)
         mean_loss = sum(self.losses) / len(self.losses) if self.losses else None
         self.history.append(Point(self.step, self.sparsity, mean_loss, metric.value))
         self.losses.clear()
@@ -193,6 +199,8 @@ class Run:
         self.losses = state["losses"]
         if self.teacher:
             self.teacher.load_state_dict(state["teacher"])
+        if self.last is not None and self.history:  # what is shown is that of the network that goes on
+            self.progress.evaluated(replace(self.last, value=self.history[-1].value))
         randomness.set_state(state["random"])
 
 

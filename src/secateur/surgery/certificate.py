@@ -42,7 +42,8 @@ class Comparison:
         tolerance: largest difference, relative to the largest output.
 
     Raises:
-        SurgeryError: it answers nothing that could be compared to its example or a real input.
+        SurgeryError: it answers nothing that could be compared to its example or a real input, or only
+            zeros.
     """
 
     def __init__(self, masked: nn.Module, given: Sequence[Inputs], random: int, tolerance: float) -> None:
@@ -53,6 +54,11 @@ class Comparison:
         for number, inputs in enumerate(given):
             if answer := _answer_to(masked, inputs, optional=1 <= number <= random):
                 self._known.append((inputs, answer))
+        if not any(tells(x) for _, answer in self._known for x in answer):
+            raise SurgeryError(
+                f"{type(masked).__name__} answers all its inputs with zeros, so nothing tells a right cut "
+                "from a wrong one. Expected a trained network."
+            )
 
     @property
     def inputs(self) -> list[Inputs]:
@@ -102,6 +108,13 @@ def _answer_to(masked: nn.Module, inputs: Inputs, optional: bool) -> list[Tensor
         f"{type(masked).__name__} answers no finite number to its inputs, so nothing tells a right cut from "
         "a wrong one. Expected a tensor, or a structure that holds one, with finite numbers."
     )
+
+
+def tells(output: Tensor) -> bool:
+    """Whether a wrong cut could change it."""
+    if not (output.is_floating_point() or output.is_complex()):
+        return True
+    return bool((torch.isfinite(output) & (output != 0)).any())
 
 
 def compare(expected: Sequence[Tensor], got: Sequence[Tensor]) -> tuple[float, float]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from secateur.core.groups import Group, Member
+from secateur.core.modes import layer_input
 from secateur.surgery.answers import Inputs, answers
 
 Range = tuple[Tensor, Tensor]
@@ -39,7 +40,7 @@ def recorded(masked: nn.Module, groups: Sequence[Group], given: Sequence[Inputs]
     ranges: dict[nn.Module, Range] = {}
     with ExitStack() as stack:
         for layer in dict.fromkeys(_readers(masked, groups)):
-            stack.callback(layer.register_forward_pre_hook(partial(_note, ranges)).remove)
+            stack.callback(layer.register_forward_pre_hook(partial(_note, ranges), with_kwargs=True).remove)
         for inputs in given:
             answers(masked, inputs)
     return ranges
@@ -52,9 +53,9 @@ def _readers(model: nn.Module, groups: Sequence[Group]) -> Iterator[nn.Module]:
                 yield owner_of(model, member)
 
 
-def _note(ranges: dict[nn.Module, Range], layer: Any, inputs: tuple[Any, ...]) -> None:
+def _note(ranges: dict[nn.Module, Range], layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Channels are the last axis for a Linear, the one before the places for a convolution."""
-    x = inputs[0].detach().double()
+    x = layer_input(args, kwargs).detach().double()
     places = layer.weight.dim() - 2
     columns = x.movedim(x.dim() - 1 - places, 0).reshape(layer.weight.shape[1], -1)
     low, high = columns.amin(1).cpu(), columns.amax(1).cpu()

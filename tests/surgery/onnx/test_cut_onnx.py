@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import secateur
-from secateur.criteria import Taylor
+from secateur.criteria import FPGM, Taylor
 from secateur.errors import ArtifactError, ExportError, GoalError, RecipeError, SurgeryError
 from secateur.patterns import Channels, Elements
 from secateur.recipe import Recipe
@@ -263,6 +263,7 @@ def test_nothing_to_cut_says_why() -> None:
         (Recipe(sparsity=0.5, pattern=Elements()), "leaves every channel where it is"),
         (Recipe(sparsity=0.5, pattern=Channels(), skip=("nowhere",)), "matches no weight"),
         (Recipe(sparsity=0.5, pattern=Channels(), criterion=Taylor()), "data|batches"),
+        (Recipe(sparsity=0.5, pattern=Channels(), criterion=FPGM()), "Use 'magnitude', 'lamp' or 'random'"),
     ],
 )
 def test_recipes_that_need_something_else(recipe: Recipe, message: str) -> None:

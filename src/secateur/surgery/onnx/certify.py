@@ -11,7 +11,7 @@ from secateur.core.masks import Masks
 from secateur.errors import ExportError, SurgeryError
 from secateur.graph.one_run import shapes_and_numbers
 from secateur.surgery.answers import samples
-from secateur.surgery.certificate import Certificate, compare
+from secateur.surgery.certificate import Certificate, compare, tells
 from secateur.surgery.onnx.kept import Kept
 from secateur.surgery.onnx.run import Arrays, caller
 
@@ -50,7 +50,7 @@ def certify_graph(
     example, *real = [tuple(torch.from_numpy(np.array(x)) for x in arrays) for arrays in inputs]
     given = samples(example, real)
     expected = _answers(masked, given)
-    if not any(_tells(y) for y in expected[0]):
+    if not any(tells(y) for y in expected[0]):
         raise SurgeryError(
             "The masked graph answers its example with zeros, or nothing finite, so nothing tells a right "
             "cut from a wrong one. Expected a trained network; or give real inputs: --inputs FILE.npz."
@@ -82,11 +82,6 @@ def coarsest(graph: onnx_ir.Model) -> torch.dtype:
 def _answers(graph: onnx_ir.Model, given: Sequence[tuple[Tensor, ...]]) -> list[list[Tensor]]:
     call = caller(graph)
     return [[torch.from_numpy(np.array(y)) for y in call([x.numpy() for x in inputs])] for inputs in given]
-
-
-def _tells(output: Tensor) -> bool:
-    """Whether a wrong cut could change it."""
-    return not output.is_floating_point() or bool((torch.isfinite(output) & (output != 0)).any())
 
 
 def _refused(why: str, cut: onnx_ir.Model, example: Arrays, left: Kept) -> SurgeryError:

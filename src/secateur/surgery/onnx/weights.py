@@ -7,6 +7,8 @@ import onnx_ir
 import torch
 from torch import Tensor, nn
 
+from secateur.errors import RecipeError
+
 WEIGHTS: Mapping[str, tuple[int, ...]] = {
     **dict.fromkeys(("Add", "Einsum", "MatMul", "Mul", "Sub"), (0, 1)),
     **dict.fromkeys(
@@ -43,6 +45,13 @@ class Weights(nn.Module):
     ) -> Iterator[tuple[str, nn.Parameter]]:
         """All weights: names in ONNX may hold anything, dots too, which a module's own may not."""
         yield from self._weights.items()
+
+    def get_submodule(self, target: str) -> nn.Module:
+        """There are none: what criteria that look at layers are told."""
+        raise RecipeError(
+            "The criterion looks at the layers of a network in PyTorch, and a file holds weights alone. Use "
+            "'magnitude', 'lamp' or 'random', which need nothing else, or prune the network in PyTorch."
+        )
 
 
 def weight_names(graph: onnx_ir.Model) -> set[str]:
