@@ -1,3 +1,4 @@
+import itertools
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from secateur.errors import OutputError
-from secateur.files import write_atomically
+from secateur.files import write_atomically, write_folder_atomically
 
 FULL_DISK = """
 import resource, sys
@@ -62,6 +63,53 @@ def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"this is a folder"):
         write_atomically(tmp_path / "runs", b"")
     assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+
+
+def test_a_folder_is_written_around_what_others_put_there(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write_folder_atomically(out, {"model.c": b"1st", "kernels/old.h": b"1st", "weights.bin": b"1st"})
+    (out / "kernels" / "mine.h").write_text("years of work")
+    (out / "thesis.txt").symlink_to("kernels/mine.h")
+    (out / "weights.bin").unlink()
+    (out / "weights.bin").mkdir()  # of that name, and not ours
+    write_folder_atomically(out, {"model.c": b"2nd"}, ["kernels/old.h", "weights.bin"])
+    assert (out / "model.c").read_bytes() == b"2nd"
+    assert (out / "thesis.txt").is_symlink()
+    assert (out / "thesis.txt").read_text() == "years of work"
+    assert {path.name for path in out.rglob("*")} == {
+        *("model.c", "kernels", "mine.h", "thesis.txt", "weights.bin")
+    }
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("broken", [{1}, {2}, {2, 3}])
+def test_a_crash_loses_no_file_of_others(
+    broken: set[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Renames: the old folder goes aside, the new one in its place; after a crash the old one comes back."""
+    out, count, rename = tmp_path / "out", itertools.count(1), Path.replace
+    write_folder_atomically(out, {"model.c": b"old"})
+    (out / "mine").write_text("years of work")
+
+    def broken_rename(path: Path, target: Path) -> Path:
+        if next(count) in broken:
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "replace", broken_rename)
+    with pytest.raises(KeyboardInterrupt):
+        write_folder_atomically(out, {"model.c": b"new"})
+    (folder,) = tmp_path.iterdir()
+    assert (folder == out) != (3 in broken)
+    assert (folder / "mine").read_text() == "years of work"
+    assert (folder / "model.c").read_bytes() == b"old"
+
+
+def test_a_file_is_not_replaced_by_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("years of work")
+    with pytest.raises(OutputError, match="out is a file"):
+        write_folder_atomically(tmp_path / "out", {"model.c": b""})
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("out", "years of work")]
 
 
 def test_no_permission_is_said_in_plain_words(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from secateur.errors import OutputError
@@ -39,13 +39,22 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
         raise
 
 
-def write_folder_atomically(path: str | os.PathLike[str], files: Mapping[str, bytes]) -> None:
-    """Write a folder with these files, name -> content, in the place of one that may be there.
+def write_folder_atomically(
+    path: str | os.PathLike[str], files: Mapping[str, bytes], earlier: Collection[str] = ()
+) -> None:
+    """Write a folder with these files, in the place of one that may be there, whose other files stay.
+
+    Args:
+        path: of the folder.
+        files: path in the folder -> content.
+        earlier: paths of what an earlier call may have written there, which goes.
 
     Raises:
         OutputError: it cannot be written; the folder that was there stays, and nothing else is left.
     """
     target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_dir():
+        raise OutputError(f"{target} is a file, and a folder would be written there. Name another place.")
     made = target.with_name(f".{secrets.token_hex(8)}.tmp")  # a rename needs the same disk
     before = made.with_suffix(".old")
     try:
@@ -54,6 +63,7 @@ def write_folder_atomically(path: str | os.PathLike[str], files: Mapping[str, by
             (made / name).parent.mkdir(parents=True, exist_ok=True)
             (made / name).write_bytes(data)
         if target.exists():
+            _copy_others(target, made, {*files, *earlier})  # there are two of each until all is done
             target.replace(before)
         made.replace(target)
     except BaseException as error:
@@ -63,8 +73,20 @@ def write_folder_atomically(path: str | os.PathLike[str], files: Mapping[str, by
             raise OutputError(_explain(error, target, sum(map(len, files.values())))) from error
         raise
     finally:
-        for left in (made, before):
-            shutil.rmtree(left, ignore_errors=True)
+        shutil.rmtree(made, ignore_errors=True)
+        if target.exists():  # else `before` is all that there is
+            shutil.rmtree(before, ignore_errors=True)
+
+
+def _copy_others(source: Path, target: Path, ours: Collection[str]) -> None:
+    """All of a folder but our files; links stay links."""
+    paths = {source / name for name in ours}
+
+    def ignored(folder: str, names: list[str]) -> list[str]:
+        there = {name: Path(folder, name) for name in names}
+        return [name for name, path in there.items() if path in paths and not path.is_dir()]
+
+    shutil.copytree(source, target, symlinks=True, ignore=ignored, dirs_exist_ok=True)
 
 
 def cache_path(name: str) -> Path:

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from c_programs import compiled, lacks, run
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sct_forms import forms
 
 from secateur.artifact import write
@@ -107,12 +109,41 @@ def test_a_declaration_is_constants_and_a_description() -> None:
 
 
 def test_every_tensor_of_a_file_gets_a_name_in_c(tmp_path: Path) -> None:
-    names = ["fc.weight", "fc/weight", "0", "*/ é", "_x"]
+    names = ["fc.weight", "fc/weight", "0", "*/ é", "_x", "int", "size_t"]
     write(tmp_path / "a.sct", b"", {name: np.array([1.5], np.float32) for name in names}, {})
     text = header(tmp_path / "a.sct")
-    assert re.findall(r"sct_tensor (\w+) =", text) == ["fc_weight", "fc_weight_2", "t0", "t____", "t_x"]
+    assert re.findall(r"sct_tensor (\w+) =", text) == [
+        *("fc_weight", "fc_weight_2", "t0", "t____", "t_x", "tint", "tsize_t")
+    ]
     assert "/* ? ?: float32 [1], all, " in text
     assert text.count("*/") == len(names)
+
+
+WORDS = [*"ab0126._/", "_count", "_streams", "int", "double", "sct_decode", "SCT_RAW", "main"]
+
+
+@settings(deadline=None)
+@given(
+    names=st.lists(
+        st.lists(st.sampled_from(WORDS), min_size=1, max_size=4).map("".join), unique=True, max_size=8
+    )
+)
+def test_no_name_is_declared_twice(names: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.getbasetemp() / "names.sct"
+    write(path, b"", {name: np.eye(20, dtype=np.float32) for name in names}, {})
+    declared = re.findall(r"(?:static const \w+|enum {) (\w+)", header(path))
+    assert len(declared) == len(set(declared)) >= 4 * len(names)
+    assert not {"int", "double", "sct_decode", "SCT_RAW", "main"} & {*declared}
+
+
+def test_names_that_are_taken_are_compiled(tmp_path: Path) -> None:
+    if reason := lacks(tmp_path, "cc"):
+        pytest.skip(reason)
+    names = ["a.b", "a_b", "a_b_2", "a_b_count", "a_b_streams", "a_b_0"]
+    names += ["for", "size_t", "sct_tensor", "SCT_RAW", "INT8_MAX"]
+    write(tmp_path / "a.sct", b"", {name: np.eye(20, dtype=np.float32) for name in names}, {})
+    (tmp_path / "main.c").write_text(header(tmp_path / "a.sct") + "\nint main(void) { return 0; }\n")
+    assert run([compiled(tmp_path / "main", [tmp_path / "main.c"], "cc")]) == (0, "")
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:

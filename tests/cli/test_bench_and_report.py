@@ -2,10 +2,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from click.testing import CliRunner, Result
 from onnx import TensorProto, helper, numpy_helper
+from onnx.tools.update_model_dims import update_inputs_outputs_dims
 from sample_report import sample
 
 from secateur.cli import bench, report
@@ -86,6 +88,15 @@ def test_bench_prints_json(model: Path) -> None:
     assert latency["runs"] >= 20
     assert facts["warmup"] == 10
     assert facts["machine"]["cores"] >= 1
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "compiled"])
+def test_bench_calls_with_the_batch_that_it_names(model: Path, runtime: str) -> None:
+    latency = json.loads(run(model, "--runtime", runtime, "--batch", 4, "--json").output)["latency_ms"]
+    assert (latency["runtime"], latency["batch"]) == (runtime, 4)
+    onnx.save(update_inputs_outputs_dims(onnx.load(model), {"x": [1, 3]}, {"y": [1, 2]}), model)
+    with pytest.raises(SecateurError, match=r"fixed batch of 1, but a batch of 8 .* Say --batch 1"):
+        run(model, "--runtime", runtime, "--batch", 8)
 
 
 def test_bench_in_torch_takes_the_network_from_the_task_and_the_weights_from_the_file(

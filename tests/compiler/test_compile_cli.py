@@ -37,6 +37,16 @@ def test_a_folder_that_builds_and_answers_as_onnx_runtime(model: Path, tmp_path:
     assert included <= {f"kernels/{path.name}" for path in (out / "kernels").iterdir()}
 
 
+def test_a_network_that_answers_wrongly_is_not_written(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("secateur.compiler.check.relative", lambda y, expected: 0.001)
+    answer = secateur("compile", model, "--out", tmp_path / "c", "--check")
+    assert answer.code == 2
+    assert "differ from ONNX Runtime's by 0.001 of the largest output. Expected at most 0.0001" in answer.err
+    assert not list(tmp_path.iterdir())
+
+
 def test_cmake_builds_it(model: Path, tmp_path: Path) -> None:
     assert secateur("compile", model, "--out", tmp_path / "c", "--target", "x86-64-v2").code == 0
     for command in (("cmake", "-S", "c", "-B", "b"), ("cmake", "--build", "b")):
@@ -53,7 +63,10 @@ def test_what_is_there_stays(model: Path, tmp_path: Path) -> None:
     again = secateur("compile", model, "--out", out)
     assert again.code == 2
     assert "--overwrite" in again.err
-    assert secateur("compile", model, "--out", out, "--overwrite").code == 0
+    (out / "kernels" / "notes.txt").write_text("mine")
+    assert secateur("compile", model, "--out", out, "--overwrite", "--target", "cortex-m4").code == 0
+    assert (out / "kernels" / "notes.txt").read_text() == "mine"
+    assert not (out / "libmodel.so").exists()  # which the target before had
     other = tmp_path / "mine"
     other.mkdir()
     (other / "thesis.txt").write_text("years of work")
@@ -95,6 +108,33 @@ def test_a_missing_toolchain_is_named(model: Path, tmp_path: Path, monkeypatch: 
     assert "code unknown until it is compiled" in answer.out
 
 
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("absent-cc -O1", "The C compiler 'absent-cc' cannot be run: No such file or directory. Name one"),
+        ("'cc", "CC='cc is no command: No closing quotation"),
+    ],
+)
+def test_a_compiler_that_cannot_be_run_is_named(
+    command: str, message: str, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CC", command)
+    answer = secateur("compile", model, "--out", tmp_path / "c")
+    assert answer.code == 2
+    assert message in answer.err
+
+
+def test_a_cache_that_cannot_be_written_is_named(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cache").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    answer = secateur("compile", model, "--out", tmp_path / "c")
+    assert answer.code == 2
+    assert f"cannot be built in the cache {tmp_path / 'cache' / 'secateur' / 'compiled'}" in answer.err
+    assert "XDG_CACHE_HOME" in answer.err
+
+
 def test_the_compilers_errors_name_the_operator(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +154,6 @@ def test_the_compilers_errors_name_the_operator(
 
 
 def test_bench_times_it(model: Path) -> None:
-    answer = secateur("bench", model, "--runtime", "compiled", "--json")
+    answer = secateur("bench", model, "--runtime", "compiled", "--batch", "5", "--json")
     assert answer.code == 0, answer.err
     assert json.loads(answer.out)["latency_ms"]["median"] > 0

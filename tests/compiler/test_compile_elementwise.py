@@ -33,6 +33,13 @@ def test_gelu() -> None:
     check('Gelu(x); Gelu<approximate="tanh">(x)', opset=20, x=x)
 
 
+def test_shrink() -> None:
+    check(
+        "Shrink(x); Shrink<lambd=1.5, bias=-0.25>(x); Shrink<lambd=-0.5, bias=0.25>(x)",
+        x=np.linspace(-3, 3, 101, dtype=np.float32),
+    )
+
+
 def test_nan_passes_through_activations_and_bounds() -> None:
     x = np.array([np.nan, -1.0, 5.0, np.inf], np.float32)
     compiled = secateur.compiler.compile(

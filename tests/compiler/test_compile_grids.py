@@ -8,7 +8,7 @@ import pytest
 from int8_nets import NETS, batches, graph
 
 import secateur.compiler
-from secateur.compiler.check import relative
+from secateur.compiler.check import relative, tolerance
 from secateur.quantize.onnx.convert import to_int8
 from secateur.surgery.onnx.read import as_graph
 
@@ -25,11 +25,13 @@ def as_written(model: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("name", ["residual", "perceptron", "attention"])
 def test_networks_of_whole_numbers(name: str) -> None:
     shape = NETS[name].shape
-    model = onnx_ir.to_proto(as_graph(to_int8(graph(name), batches(shape))))
+    floats = graph(name)
+    model = onnx_ir.to_proto(as_graph(to_int8(floats, batches(shape))))
     assert "QuantizeLinear" in {node.op_type for node in model.graph.node}
     x = batches(shape, count=1, size=1, seed=9)[0][0]
-    # a number in the middle between two points may be rounded either way
-    assert relative(secateur.compiler.compile(as_graph(model))(x), as_written(model, x)) < 0.02
+    rounding = tolerance(as_graph(model))
+    assert relative(secateur.compiler.compile(as_graph(model))(x), as_written(model, x)) <= rounding
+    assert rounding > tolerance(as_graph(floats))
 
 
 def test_one_grid() -> None:

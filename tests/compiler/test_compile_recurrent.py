@@ -128,7 +128,7 @@ def _answers(got: Any) -> tuple[Array, ...]:
 
 
 def test_weights_that_are_computed_are_constants_at_any_size() -> None:
-    """torch.onnx.export puts the gates of a GRU into ONNX's order with nodes, which it folds in small ones."""
+    """torch.onnx.export puts the gates of a GRU into ONNX's order with nodes, which only small ones lose."""
     net = nn.GRU(4, 560).eval()
     x = torch.rand(2, 1, 4)
     compiled = secateur.compile(net, example_inputs=(x,))

@@ -6,6 +6,7 @@ import pytest
 from operators import check, numbers
 
 import secateur.compiler
+from secateur.compiler.check import difference
 from secateur.surgery.onnx.read import as_graph
 
 
@@ -21,6 +22,31 @@ def test_scatter(reduction: str) -> None:
         v=numbers(2, 2, 4, seed=2),
         constants={"k": numbers(3, 5, 4, seed=3)},
     )
+
+
+@pytest.mark.parametrize("length", [5, 9, 13])
+def test_what_is_scattered_into_itself(length: int) -> None:
+    """The output would fit in the place of the data, which are the updates, or a view, or the indices."""
+    floats, places = f"float[{length}, 3]", f"int64[{length}, 3]"
+    model = onnx.parser.parse_model(
+        f"""<ir_version: 8, opset_import: ["" : 18]>
+        g ({floats} x, {places} p) => ({floats} a, {floats} b, {places} c)
+        <int64[2] s = {{{length}, 3}}, int64 zero = {{0}}> {{
+        r = Relu(x)
+        t = ScatterElements(r, p, r)
+        a = Neg(t)
+        e = Abs(x)
+        f = Flatten<axis=0>(e)
+        v = Reshape(f, s)
+        u = ScatterElements(e, p, v)
+        b = Neg(u)
+        i = Add(p, zero)
+        j = ScatterElements(i, i, p)
+        c = Neg(j) }}"""
+    )
+    graph = as_graph(model)
+    order = np.random.default_rng(0).permuted(np.tile(np.arange(length)[:, None], 3), axis=0)
+    assert difference(secateur.compiler.compile(graph), graph, [numbers(length, 3), order]) == 0
 
 
 def test_gathered_by_several_indices() -> None:

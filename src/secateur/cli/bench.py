@@ -66,15 +66,17 @@ def _onnx(model: Path, threads: int, batch: int) -> Callable[[], object]:
 
 def _compiled(model: Path, threads: int, batch: int) -> Callable[[], object]:
     from secateur.compiler import compile as compile_
+    from secateur.measure.runtimes import batch_shape
     from secateur.surgery.onnx.example import example_inputs
     from secateur.surgery.onnx.read import read_graph
 
     graph = read_graph(model)
-    sizes = {
-        value.name or "": [batch, *(size for size in value.shape[1:] if isinstance(size, int))]
+    declared = {
+        value.name or "": [size if isinstance(size, int) else str(size) for size in value.shape]
         for value in graph.graph.inputs
-        if value.shape and not isinstance(value.shape[0], int)
+        if value.shape is not None
     }
+    sizes = {name: batch_shape(name, shape, batch) for name, shape in declared.items()}
     compiled = compile_(model, shapes=sizes, threads=threads)
     inputs = example_inputs(graph, sizes)
     return lambda: compiled(*inputs)

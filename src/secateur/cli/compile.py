@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 @click.option(
     "--max-flash", type=click.IntRange(min=1), metavar="BYTES", help="An error where it needs more."
 )
-@click.option("--check", is_flag=True, help="Run it here, and compare its answers with ONNX Runtime's.")
-@click.option("--overwrite", is_flag=True, help="Replace a compiled network in DIR.")
+@click.option("--check", is_flag=True, help="Write it only if it answers as ONNX Runtime.")
+@click.option("--overwrite", is_flag=True, help="Replace a compiled network; other files stay.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
     model: Path,
@@ -72,20 +72,21 @@ def command(
     check_free(out, overwrite=overwrite)
     costs = read_costs(costs_file) if costs_file else None
     sources = sources_of(read_graph(model), target, sizes, threads, costs)
+    checked = {"relative_difference": _checked(sources, target, model, sizes)} if check else {}
     memory = write_folder(sources, target, out, Limits(max_ram, max_flash))
-    found = facts(sources, memory, target, out)
-    if check:
-        found["relative_difference"] = _difference(sources, target, model, sizes)
-    show(found, as_json)
+    show(facts(sources, memory, target, out) | checked, as_json)
 
 
-def _difference(sources: "Sources", target: "Target", model: Path, sizes: dict[str, list[int]]) -> float:
-    """On random inputs; the file is read again, as compiling changes the graph."""
+def _checked(sources: "Sources", target: "Target", model: Path, sizes: dict[str, list[int]]) -> float:
+    """How far its answers are from ONNX Runtime's on random inputs, if that is rounding.
+
+    The file is read again, as compiling changes the graph.
+    """
     from secateur.compiler.build import build
-    from secateur.compiler.check import difference
+    from secateur.compiler.check import checked
     from secateur.compiler.compiled import CompiledModel
     from secateur.surgery.onnx.example import example_inputs
     from secateur.surgery.onnx.read import read_graph
 
     graph = read_graph(model)
-    return difference(CompiledModel(build(sources, target), sources), graph, example_inputs(graph, sizes))
+    return checked(CompiledModel(build(sources, target), sources), graph, example_inputs(graph, sizes))

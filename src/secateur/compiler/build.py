@@ -1,18 +1,21 @@
 """How do C files become a library?"""
 
+import contextlib
 import hashlib
+import os
 import re
 import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from secateur.compiler.cache import trim
 from secateur.compiler.emit import Sources
 from secateur.compiler.features import machine_features
 from secateur.compiler.files.dispatch import run_name, variants
 from secateur.compiler.targets import Target
 from secateur.compiler.toolchain import Toolchain, toolchain
-from secateur.errors import CompileError
+from secateur.errors import CompileError, OutputError
 from secateur.files import cache_path
 
 LIBRARY = "libmodel.so"
@@ -27,20 +30,30 @@ def build(sources: Sources, target: Target) -> Path:
 
     Raises:
         CompileError: there is no compiler, or it refuses the files.
+        OutputError: the cache cannot be written.
     """
     commands = _commands(sources, target, toolchain(target))
     folder = cache_path("compiled") / _key(commands, sources)
     built = folder / (LIBRARY if target.hosted else OBJECT)
-    if built.is_file():
-        return built
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-        work = Path(temporary, "build")
-        write(sources.files, work)
-        for command in commands:
-            run(command, work, sources)
-        folder.mkdir(exist_ok=True)
-        (work / built.name).replace(built)
+    try:
+        with contextlib.suppress(OSError):  # it is not there, or may only be read
+            os.utime(folder)  # what is used stays
+        if built.is_file():
+            return built
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+            work = Path(temporary, "build")
+            write(sources.files, work)
+            for command in commands:
+                run(command, work, sources)
+            folder.mkdir(exist_ok=True)
+            (work / built.name).replace(built)
+        trim(folder.parent)
+    except OSError as error:
+        raise OutputError(
+            f"The network cannot be built in the cache {folder.parent}: {error.strerror or error}. Make room "
+            "there, and make it writable, or name another folder for caches (XDG_CACHE_HOME=...)."
+        ) from error
     return built
 
 
@@ -73,8 +86,18 @@ def _commands(sources: Sources, target: Target, tools: Toolchain) -> list[list[s
 
 
 def run(command: list[str], folder: Path, sources: Sources) -> None:
-    """Run a compiler; its errors name the operator that they come from."""
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    """Run a compiler; its errors name the operator that they come from.
+
+    Raises:
+        CompileError: it cannot be run, or refuses the files.
+    """
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise CompileError(
+            f"The C compiler {command[0]!r} cannot be run: {error.strerror}. Name one that is installed "
+            "(CC=gcc), by its whole path where it is not in PATH, or unset CC."
+        ) from error
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
         shown = "\n".join(lines[:5])

@@ -51,7 +51,8 @@ class Code:
         lines: of the function's body.
         headers: files of `c/` that are needed.
         scratch: bytes that each thread needs while the step runs.
-        reuses: output -> input, by index, in whose place it may be computed.
+        reuses: output -> input, by index, in whose place it may be computed. The other inputs lie elsewhere.
+        elementwise: they may lie there, too: each element of the output is made of those at its own place.
         viewed: whether the output is the input under another shape, and nothing runs.
         form: how it is computed, for people, where a kernel has several ways: `dense`, `4x1 blocks`.
     """
@@ -66,6 +67,7 @@ class Code:
     headers: set[str] = field(default_factory=set)
     scratch: int = 0
     reuses: tuple[int, int] | None = None
+    elementwise: bool = False
     viewed: bool = False
     form: str = ""
     _constants: list[tuple[str, int]] = field(default_factory=list)
@@ -111,7 +113,7 @@ class Code:
             y, x = self.op.outputs[self.reuses[0]], self.op.inputs[self.reuses[1]]
             if y is not None and x is not None and x.array is None:
                 reuses = {y.name: x.name}
-        return Use(reads, writes, self.scratch, reuses=reuses)
+        return Use(reads, writes, self.scratch, reuses=reuses, elementwise=self.elementwise)
 
     def declarations(self, pointers: Mapping[str, str]) -> list[str]:
         """Of what the body names; `pointers` says where tensors are."""

@@ -1,6 +1,7 @@
 """How does a network become a folder of C files, and a library of its target?"""
 
 from dataclasses import dataclass, replace
+from importlib import resources
 from pathlib import Path
 
 from secateur.compiler.build import LIBRARY, build
@@ -11,6 +12,9 @@ from secateur.compiler.targets import Target
 from secateur.compiler.toolchain import toolchain
 from secateur.errors import CompileError, OutputError
 from secateur.files import write_folder_atomically
+
+MARKS = ("model.c", "model.h", "sizes.json")  # by which a folder is known as ours
+FILES = (*MARKS, "CMakeLists.txt", "dispatch.c", "weights.bin", "weights.c", LIBRARY)
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ def check_free(out: Path, *, overwrite: bool) -> None:
     """
     if not (out.exists() or out.is_symlink()):
         return
-    ours = all((out / name).is_file() for name in ("model.c", "model.h", "sizes.json"))
+    ours = all((out / name).is_file() for name in MARKS)
     if not ours and not (out.is_dir() and not any(out.iterdir())):
         raise OutputError(f"{out} is there, and secateur compile did not write it. Name another folder.")
     if ours and not overwrite:
@@ -40,7 +44,7 @@ def check_free(out: Path, *, overwrite: bool) -> None:
 
 
 def write_folder(sources: Sources, target: Target, out: Path, limits: Limits) -> Sizes:
-    """Write all files, and the library where the target has an operating system.
+    """Write all files, and the library where the target has an operating system; what else is there stays.
 
     Raises:
         CompileError: no C compiler, one that refuses the files, or less memory than is needed.
@@ -56,8 +60,14 @@ def write_folder(sources: Sources, target: Target, out: Path, limits: Limits) ->
         sizes = replace(sizes, code=_code_bytes(content, sizes if target.hosted else None))
     _check(sizes, limits)
     files["sizes.json"] = sizes.to_json()
-    write_folder_atomically(out, files)
+    write_folder_atomically(out, files, _names())
     return sizes
+
+
+def _names() -> list[str]:
+    """Of all files that any network may have."""
+    kernels = resources.files("secateur.compiler") / "c"
+    return [*FILES, *(f"kernels/{file.name}" for file in kernels.iterdir())]
 
 
 def _built(sources: Sources, target: Target, *, needed: bool) -> Path | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from secateur.compiler.program import Tensor
+from secateur.errors import CompileError
 
 Strides = tuple[int, ...]
 
@@ -30,9 +31,19 @@ def strides_of(tensor: Tensor) -> Strides:
 
 
 def broadcast(tensor: Tensor, shape: Sequence[int]) -> Walk:
-    """Over a larger shape: sizes of 1 and axes in front are walked in place."""
+    """Over a larger shape: sizes of 1 and axes in front are walked in place.
+
+    Raises:
+        CompileError: the tensor does not broadcast to that shape, so that the walk would leave it.
+    """
     own = strides_of(tensor)
     missing = len(shape) - len(own)
+    pairs = zip(tensor.shape, shape[max(0, missing) :], strict=False)
+    if missing < 0 or any(size not in (1, wanted) for size, wanted in pairs):
+        raise CompileError(
+            f"{tensor.name!r} has the shape {list(tensor.shape)}. Expected one that broadcasts to "
+            f"{list(shape)}: export the network again."
+        )
     strides = [0] * missing + [
         0 if size == 1 else stride for size, stride in zip(tensor.shape, own, strict=True)
     ]

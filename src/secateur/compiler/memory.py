@@ -23,6 +23,8 @@ class Use:
         scratch: bytes that only this step needs.
         views: written tensor -> read tensor that holds the same elements.
         reuses: written tensor -> read tensor in whose place it may be computed, if that one dies here.
+        elementwise: nothing is read after the element at its place was written, so that other tensors that
+            are read may lie in a reused place, too.
     """
 
     reads: tuple[str, ...]
@@ -30,6 +32,7 @@ class Use:
     scratch: int = 0
     views: Mapping[str, str] = field(default_factory=dict)
     reuses: Mapping[str, str] = field(default_factory=dict)
+    elementwise: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,8 @@ def _homes(uses: Sequence[Use], elsewhere: frozenset[str]) -> dict[str, str]:
             kept = home in elsewhere or written in elsewhere or home not in sizes
             # a view that comes later reads what it is a view of, so it counts already
             dead = all(last.get(name, step) <= step for name in living.get(home, [home]))
-            if not kept and dead and sizes[written] <= sizes[home]:
+            # the same tensor twice, or a view of it: one would be read where the output is written already
+            shared = [homes.get(name, name) for name in use.reads].count(home) > 1 and not use.elementwise
+            if not kept and dead and not shared and sizes[written] <= sizes[home]:
                 move_in(written, read)
     return homes

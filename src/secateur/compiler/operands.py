@@ -73,6 +73,22 @@ def _normalization(node: onnx_ir.Node, shapes: list[Shape | None]) -> Expected:
     return dict.fromkeys(wrong, behind)
 
 
+def _batch_normalization(_: onnx_ir.Node, shapes: list[Shape | None]) -> Expected:
+    """Scale, bias, mean and variance: one for each channel."""
+    x = shapes[0]
+    return {} if x is None else dict.fromkeys(range(1, len(shapes)), x[1:2] or (1,))
+
+
+def _clip(_: onnx_ir.Node, shapes: list[Shape | None]) -> Expected:
+    """Bounds are one number each."""
+    return {i: () for i, shape in enumerate(shapes) if i and shape is not None and prod(shape) != 1}
+
+
+def _prelu(_: onnx_ir.Node, shapes: list[Shape | None]) -> Expected:
+    x, slope = shapes[:2]
+    return {} if x is None or slope is None or _broadcasts(slope, x) else {1: x}
+
+
 def _recurrent(node: onnx_ir.Node, shapes: list[Shape | None]) -> Expected:
     x, r = shapes[0], shapes[2]
     if x is None or r is None or len(x) != 3:
@@ -131,10 +147,13 @@ def _grid(_: onnx_ir.Node, shapes: list[Shape | None]) -> Expected:
 
 
 EXPECTED: Mapping[str, Callable[[onnx_ir.Node, list[Shape | None]], Expected]] = {
+    "BatchNormalization": _batch_normalization,
+    "Clip": _clip,
     **dict.fromkeys(("Conv", "ConvTranspose"), _conv),
     "GatherND": _gather_nd,
     "Gemm": _gemm,
     "GridSample": _grid,
+    "PRelu": _prelu,
     "ScatterND": _scatter_nd,
     **dict.fromkeys(("GatherElements", "Scatter", "ScatterElements"), _by_element),
     **dict.fromkeys(("LayerNormalization", "RMSNormalization", "InstanceNormalization"), _normalization),

@@ -110,9 +110,26 @@ class Op:
         return output
 
     def get(self, name: str, default: T) -> T:
-        """An attribute, or what ONNX takes where it is left out."""
+        """An attribute of numbers, or what ONNX takes where it is left out.
+
+        Raises:
+            CompileError: it is a text, which `choice` reads.
+        """
         value: T = self.attributes.get(name, default)
+        if isinstance(value, str):
+            raise self.refused(f"has the {name} {value!r}")
         return value
+
+    def choice(self, name: str, choices: Mapping[str, T], default: str) -> T:
+        """What an attribute of text stands for. The text itself is anyone's, and never a part of the C.
+
+        Raises:
+            CompileError: it is none of the choices.
+        """
+        text = self.attributes.get(name, default)
+        if text not in choices:
+            raise self.refused(f"has the {name} {text!r}")
+        return choices[text]
 
     def refused(self, why: str) -> CompileError:
         """An error that names the operator and its node."""

@@ -44,11 +44,11 @@ def toolchain(target: Target) -> Toolchain:
     """CC for this machine's own targets, else the first compiler that is installed, else zig.
 
     Raises:
-        CompileError: there is none.
+        CompileError: there is none, or CC is no command.
     """
-    given = os.environ.get("CC", "")
+    given = os.environ.get("CC", "").strip()
     if given and target.compilers == HOST:
-        return Toolchain(tuple(shlex.split(given)))
+        return Toolchain(_words(given))
     found = next(filter(None, map(shutil.which, target.compilers)), None)
     if found:
         return Toolchain((found,))
@@ -59,3 +59,13 @@ def toolchain(target: Target) -> Toolchain:
         f"Install it (on Debian: apt-get install {target.package}), or pip install 'secateur[zig]', which "
         "compiles for every target."
     )
+
+
+def _words(command: str) -> tuple[str, ...]:
+    """As a shell reads them."""
+    try:
+        return tuple(shlex.split(command))
+    except ValueError as error:
+        raise CompileError(
+            f"CC={command} is no command: {error}. Expected a compiler, and options if need be, such as gcc."
+        ) from error

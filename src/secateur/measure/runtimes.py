@@ -31,7 +31,7 @@ def onnx_call(onnx: bytes | Path, *, threads: int, batch: int, seed: int = 0) ->
     session = _session(onnx, threads)
     random = np.random.default_rng(seed)
     feeds = {
-        node.name: _random_input(node.type, _shape(node.name, node.shape, batch), random)
+        node.name: _random_input(node.type, batch_shape(node.name, node.shape, batch), random)
         for node in session.get_inputs()
     }
     try:
@@ -117,8 +117,12 @@ def _name(onnx: bytes | Path) -> str:
     return "the model" if isinstance(onnx, bytes) else str(onnx)
 
 
-def _shape(name: str, declared: Sequence[int | str | None], batch: int) -> list[int]:
-    """The declared shape with the batch filled in."""
+def batch_shape(name: str, declared: Sequence[int | str | None], batch: int) -> list[int]:
+    """The declared shape of an input with the batch filled in.
+
+    Raises:
+        SecateurError: another size is open, or the batch is fixed to another number.
+    """
     first, rest = declared[:1], declared[1:]
     for axis, size in enumerate(rest, start=1):
         if not isinstance(size, int):

@@ -1,5 +1,6 @@
 """How does a `.sct` file become constants in the flash of a device?"""
 
+import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,12 +13,25 @@ from secateur.artifact.streams import Coded, decompress, entropy_coded
 from secateur.errors import ArtifactError
 
 BYTES_PER_LINE = 24
+KEYWORDS = """
+    alignas alignof asm auto bool break case char const constexpr continue default do double else enum extern
+    false float for goto if inline int long nullptr register restrict return short signed sizeof static
+    static_assert struct switch thread_local true typedef typeof typeof_unqual union unsigned void volatile
+    while
+"""
+RESERVED = re.compile(
+    "|".join(KEYWORDS.split())
+    + r"|main|NULL|offsetof|(sct|SCT)_\w*|(u?int\w*|size|ptrdiff|wchar|max_align)_t"
+    + r"|(U?INT\w*|SIZE|PTRDIFF|WCHAR)_(MAX|MIN)"
+)
+"""Keywords of C, and names of the decoder and of the headers that it includes."""
 
 
 def header(path: str | os.PathLike[str]) -> str:
     """All tensors of a file as a C header: a `sct_tensor` each, by its name in C.
 
-    `fc.weight` becomes `fc_weight`; a second tensor that would get that name becomes `fc_weight_2`.
+    `fc.weight` becomes `fc_weight`; a second tensor that would get that name becomes `fc_weight_2`, or the
+    next that is free; what is no name in C, or means something there, gets a `t` in front.
 
     Raises:
         ArtifactError: the file is damaged, foreign or too new.
@@ -25,7 +39,7 @@ def header(path: str | os.PathLike[str]) -> str:
     with about(str(path)):
         _, *parts = disassemble(read_bytes(path)).parts()
         tensors = [(entry, stored) for entry, stored in parts if isinstance(entry, TensorEntry)]
-        names = _names_in_c(entry.name for entry, _ in tensors)
+        names = _names_in_c((entry.name, len(entry.streams)) for entry, _ in tensors)
         texts = (
             f"\n/* {_comment(entry)} */\n{declare(name, entry, stored)}"
             for name, (entry, stored) in zip(names, tensors, strict=True)
@@ -49,9 +63,10 @@ def declare(name: str, entry: TensorEntry, stored: Sequence[bytes]) -> str:
     Raises:
         ArtifactError: `name` cannot be one in C; a stream is damaged.
     """
-    if not (name.isidentifier() and name.isascii()):
+    if not (name.isidentifier() and name.isascii()) or RESERVED.fullmatch(name):
         raise ArtifactError(
-            f"{name!r} cannot be a name in C. Expected letters, digits and _, for example w1."
+            f"{name!r} cannot be a name in C. Expected letters, digits and _, for example w1, and no word of "
+            "C or of its decoder."
         )
     coded = [
         _readable(stream.codec, data, size)
@@ -66,13 +81,21 @@ def declare(name: str, entry: TensorEntry, stored: Sequence[bytes]) -> str:
     return "".join(arrays) + streams + _tensor(name, entry, len(coded))
 
 
-def _names_in_c(names: Iterable[str]) -> Iterator[str]:
-    seen: dict[str, int] = {}
-    for name in names:
+def _names_in_c(tensors: Iterable[tuple[str, int]]) -> Iterator[str]:
+    """From names and numbers of streams."""
+    taken: set[str] = set()
+    for name, streams in tensors:
         plain = re.sub(r"[^0-9A-Za-z_]", "_", name)
-        plain = plain if plain[:1].isalpha() else f"t{plain}"
-        seen[plain] = seen.get(plain, 0) + 1
-        yield plain if seen[plain] == 1 else f"{plain}_{seen[plain]}"
+        plain = plain if plain[:1].isalpha() and not RESERVED.fullmatch(plain) else f"t{plain}"
+        candidates = itertools.chain([plain], (f"{plain}_{number}" for number in itertools.count(2)))
+        free = next(c for c in candidates if taken.isdisjoint(_declared(c, streams)))
+        taken |= _declared(free, streams)
+        yield free
+
+
+def _declared(name: str, streams: int) -> set[str]:
+    """All names that `declare` makes of one."""
+    return {name, f"{name}_count", f"{name}_streams", *(f"{name}_{number}" for number in range(streams))}
 
 
 def _comment(entry: TensorEntry) -> str:

@@ -111,7 +111,7 @@ KERNEL void depthwise_output(const depthwise_t *l, const float *x, const float *
         depthwise_plane(0, 0, l, x, w, b, added, y);
 }
 
-/* s: the padded planes. y may be where x is: its planes are written after they were copied. */
+/* s: the padded planes. y may be where x is, whose planes are copied before they are written; `added` may not. */
 KERNEL void conv_depthwise(part_t p, const depthwise_t *l, const float *x, const float *w, const float *b,
                            const float *added, float *y, char *s) {
     const int each = l->outputs / l->channels;

@@ -6,6 +6,6 @@ from secateur.compiler.program import Op
 
 def activation(op: Op) -> tuple[str, str, str]:
     """(name of the C function, and its two parameters) of what a pass has fused into the operator."""
-    kind = op.get("activation", "")
+    kind = op.choice("activation", {"": "none", "Clip": "clip", "Relu": "relu"}, "")
     low, high = op.get("activation_parameters", (0.0, 0.0))
-    return kind.lower() or "none", literal(float(low)), literal(float(high))
+    return kind, literal(float(low)), literal(float(high))

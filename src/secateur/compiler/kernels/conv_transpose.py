@@ -3,7 +3,7 @@
 import numpy as np
 
 from secateur.compiler.code import Code
-from secateur.compiler.kernels.window import Window
+from secateur.compiler.kernels.window import AUTOMATIC, Window
 from secateur.compiler.program import Op
 
 
@@ -44,7 +44,7 @@ def _pads(
     dilations: tuple[int, ...],
 ) -> list[int]:
     """Taken off before each axis: as given, or so that the output has the size that is wanted."""
-    automatic = op.get("auto_pad", "NOTSET")
+    automatic = op.choice("auto_pad", AUTOMATIC, "NOTSET")
     if automatic == "NOTSET" and not op.get("output_shape", ()):
         return list(op.get("pads", (0,) * (2 * len(kernel))))[: len(kernel)]
     if automatic == "VALID":

@@ -8,6 +8,9 @@ from secateur.compiler.code import Code
 from secateur.compiler.loops import Strides, Walk, broadcast, loops, strides_of
 from secateur.compiler.program import Op
 
+CHANNELS_FIRST = {"CRD": True, "DCR": False}
+"""ONNX's mode -> whether a channel's pixels lie side by side, not a pixel's channels."""
+
 
 def transpose(code: Code) -> None:
     """Any order of any number of axes."""
@@ -106,21 +109,20 @@ def depth_to_space(code: Code) -> None:
     block = op.get("blocksize", 1)
     batch, channels, rows, columns = y.shape
     small = (rows // block, columns // block)
-    x_shape = (
-        (batch, channels, block, block, *small)
-        if op.get("mode", "DCR") == "CRD"
-        else (batch, block, block, channels, *small)
-    )
-    order = (0, 1, 4, 2, 5, 3) if op.get("mode", "DCR") == "CRD" else (0, 3, 4, 1, 5, 2)
-    _reordered(code, x_shape, order)
+    if op.choice("mode", CHANNELS_FIRST, "DCR"):
+        _reordered(code, (batch, channels, block, block, *small), (0, 1, 4, 2, 5, 3))
+    else:
+        _reordered(code, (batch, block, block, channels, *small), (0, 3, 4, 1, 5, 2))
 
 
 def space_to_depth(code: Code) -> None:
     """Both modes."""
-    block = code.op.get("blocksize", 1)
-    batch, channels, rows, columns = code.op.input(0).shape
+    op = code.op
+    block = op.get("blocksize", 1)
+    batch, channels, rows, columns = op.input(0).shape
     shape = (batch, channels, rows // block, block, columns // block, block)
-    _reordered(code, shape, (0, 1, 3, 5, 2, 4) if code.op.get("mode", "DCR") == "CRD" else (0, 3, 5, 1, 2, 4))
+    first = op.choice("mode", CHANNELS_FIRST, "DCR")
+    _reordered(code, shape, (0, 1, 3, 5, 2, 4) if first else (0, 3, 5, 1, 2, 4))
 
 
 def _reordered(code: Code, shape: tuple[int, ...], order: tuple[int, ...]) -> None:

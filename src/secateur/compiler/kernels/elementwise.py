@@ -26,6 +26,8 @@ def _kernel(expression: Expression) -> Kernel:
 def _mapped(expression: Expression, code: Code) -> None:
     """One loop over the output; inputs that broadcast are walked in place."""
     op, y = code.op, code.op.output
+    if "axis" in op.attributes:
+        raise op.refused("broadcasts along an axis, as versions of ONNX before 7 do")
     inputs = op.inputs[:1] if op.kind == "CastLike" else op.inputs
     walked = [t for t in (*inputs, y) if t is not None and _number(t) is None]
     size = flat(walked)
@@ -43,7 +45,7 @@ def _mapped(expression: Expression, code: Code) -> None:
     alike = [
         i for i, x in enumerate(inputs) if x and (x.shape, x.pitch, x.dtype) == (y.shape, y.pitch, y.dtype)
     ]
-    code.reuses = (0, alike[0]) if alike else None
+    code.reuses, code.elementwise = (0, alike[0]) if alike else None, True
 
 
 def _name(tensor: Tensor | None, index: int, walked: list[Tensor]) -> str:

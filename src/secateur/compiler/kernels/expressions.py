@@ -149,7 +149,7 @@ def _hard_sigmoid(op: Op, x: list[str]) -> str:
 
 def _gelu(op: Op, x: list[str]) -> str:
     """Exact, and approximated by tanh."""
-    return f"{'gelu_tanh_f' if op.get('approximate', 'none') == 'tanh' else 'gelu_f'}({x[0]})"
+    return f"{op.choice('approximate', {'none': 'gelu_f', 'tanh': 'gelu_tanh_f'}, 'none')}({x[0]})"
 
 
 def _swish(op: Op, x: list[str]) -> str:
@@ -159,14 +159,15 @@ def _swish(op: Op, x: list[str]) -> str:
 
 def _isinf(op: Op, x: list[str]) -> str:
     """Either sign, or both."""
-    tests = [f"{x[0]} == INFINITY"] * op.get("detect_positive", 1)
-    return " || ".join([*tests, *[f"{x[0]} == -INFINITY"] * op.get("detect_negative", 1)]) or "0"
+    signs = (("detect_positive", "INFINITY"), ("detect_negative", "-INFINITY"))
+    return " || ".join(f"{x[0]} == {infinity}" for name, infinity in signs if op.get(name, 1)) or "0"
 
 
 def _shrink(op: Op, x: list[str]) -> str:
     """Any bias and lambd."""
-    bias, limit = literal(float(op.get("bias", 0.0))), literal(float(op.get("lambd", 0.5)))
-    return f"{x[0]} < -{limit} ? {x[0]} + {bias} : {x[0]} > {limit} ? {x[0]} - {bias} : 0"
+    bias, limit = literal(float(op.get("bias", 0.0))), float(op.get("lambd", 0.5))
+    low, high = literal(-limit), literal(limit)
+    return f"{x[0]} < {low} ? {x[0]} + {bias} : {x[0]} > {high} ? {x[0]} - {bias} : 0"
 
 
 def _cast(op: Op, x: list[str]) -> str:

@@ -20,6 +20,8 @@ ACTIVATIONS = {
     "LSTM": ("Sigmoid", "Tanh", "Tanh"),
     "RNN": ("Tanh",),
 }
+RNN_STEPS = {"Relu": "rnn_step_relu", "Tanh": "rnn_step_tanh"}
+BACKWARDS = {"bidirectional": False, "forward": False, "reverse": True}
 SHARED = 1 << 14
 """Products of two numbers in a step from which on it is worth two to four barriers."""
 Step = list[str]
@@ -68,11 +70,11 @@ def lstm(code: Code) -> None:
 def rnn(code: Code) -> None:
     """Constant weights, all directions; Tanh or Relu; full sequences."""
     op, sizes = code.op, _sizes(code.op, 1)
-    kinds: tuple[str, ...] = _activations(op) or ("Tanh",) * sizes.directions
+    kinds = _activations(op) or ("Tanh",) * sizes.directions
     steps = []
     for weight, kind in zip(_weights(op), kinds, strict=True):
         product = _product(code, sizes, weight)
-        last = f"rnn_step_{kind.lower()}(who, x, {sizes.x_row}, u, h, {sizes.batch}, {sizes.hidden});"
+        last = f"{RNN_STEPS[kind]}(who, x, {sizes.x_row}, u, h, {sizes.batch}, {sizes.hidden});"
         steps.append([product("who", "h", "u"), last])
     _run(code, sizes, steps)
 
@@ -107,13 +109,12 @@ def _sizes(op: Op, gates: int) -> Sizes:
     if op.get("clip", None) is not None or op.get("input_forget", 0):
         raise op.refused("clips its sums, or couples its gates")
     _full(op)
-    given, own = _activations(op), ACTIVATIONS[op.kind]
-    relu = op.kind == "RNN" and "Relu" in given
-    known = set(given) <= {"Tanh", "Relu"} if relu else given == own * (len(given) // len(own))
-    if not known:
-        raise op.refused(f"has the activations {', '.join(given)}")
     steps, batch, _ = op.input(0).shape
     directions, _, hidden = op.constant(2).shape
+    given, own = _activations(op), ACTIVATIONS[op.kind] * directions
+    known = given in ((), own) or (op.kind == "RNN" and len(given) == directions and {*given} <= {*RNN_STEPS})
+    if not known:
+        raise op.refused(f"has the activations {', '.join(given)}")
     return Sizes(steps, batch, directions, gates, hidden)
 
 
@@ -218,7 +219,7 @@ def _begin(op: Op, sizes: Sizes, direction: int) -> list[str]:
 
 def _time(op: Op, sizes: Sizes, direction: int) -> list[str]:
     """The place in the sequence, and the sums of its inputs."""
-    backwards = op.get("direction", "forward") == "reverse" or direction == 1
+    backwards = op.choice("direction", BACKWARDS, "forward") or direction == 1
     start = f"(ptrdiff_t)t * {sizes.batch * sizes.x_row} + {direction * sizes.gates * sizes.hidden}"
     return [
         f"const int t = {f'{sizes.steps - 1} - i' if backwards else 'i'};",

@@ -1,6 +1,7 @@
 """How does an image get another size?"""
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,26 @@ from secateur.compiler.code import Code
 from secateur.compiler.program import Op
 
 Floats = NDArray[np.float64]
+
+MODES = {"nearest": "nearest", "linear": "linear", "bilinear": "linear", "cubic": "cubic"}
+POLICIES: Mapping[str, Callable[[list[float]], float] | None] = {
+    "stretch": None,
+    "not_larger": min,
+    "not_smaller": max,
+}
+COORDINATES = {
+    name: name
+    for name in (
+        *("asymmetric", "align_corners", "tf_crop_and_resize"),
+        *("half_pixel", "pytorch_half_pixel", "half_pixel_symmetric"),
+    )
+}
+NEAREST: Mapping[str, Callable[[Floats], Floats]] = {
+    "round_prefer_floor": lambda where: np.ceil(where - 0.5),
+    "round_prefer_ceil": lambda where: np.floor(where + 0.5),
+    "floor": np.floor,
+    "ceil": np.ceil,
+}
 
 
 @dataclass(frozen=True)
@@ -52,14 +73,14 @@ def _axes(op: Op) -> list[Axis]:
     named = [axis % rank for axis in op.get("axes", tuple(range(rank)))]
     scales = [out / size for size, out in zip(x, y, strict=True)]
     given = _floats(op, 1 if len(op.inputs) == 2 else 2) or list(op.get("scales", ()))
-    policy = op.get("keep_aspect_ratio_policy", "stretch")
-    if policy != "stretch":
+    bound = op.choice("keep_aspect_ratio_policy", POLICIES, "stretch")
+    if bound is not None:
         wanted = [int(size) / x[axis] for size, axis in zip(op.constant(3), named, strict=True)]
-        given = [min(wanted) if policy == "not_larger" else max(wanted)] * len(named)
+        given = [bound(wanted)] * len(named)
     for axis, scale in zip(named, given, strict=False):
         scales[axis] = scale
     parts = dict.fromkeys(range(rank), (0.0, 1.0))
-    roi = _floats(op, 1) if op.get("coordinate_transformation_mode", "") == "tf_crop_and_resize" else []
+    roi = _floats(op, 1) if _mode(op) == "tf_crop_and_resize" else []
     parts |= dict(zip(named, zip(roi[: len(named)], roi[len(named) :], strict=True), strict=False))
     return [Axis(x[axis], y[axis], scales[axis], *parts[axis]) for axis in range(rank)]
 
@@ -71,11 +92,11 @@ def _floats(op: Op, index: int) -> list[float]:
 def _table(code: Code, axis: Axis) -> str:
     """As `resize_t`."""
     op = code.op
-    mode = op.get("mode", "nearest")
+    mode = op.choice("mode", MODES, "nearest")
     where = _coordinates(op, axis)
     if mode == "nearest" or (axis.size == axis.out and axis.scale == 1 and (axis.start, axis.end) == (0, 1)):
         places, weights = _nearest(op, where)[:, None], np.ones((axis.out, 1))
-    elif mode in ("linear", "bilinear"):
+    elif mode == "linear":
         places, weights = _linear(where)
     else:
         places, weights = _cubic(where, op.get("cubic_coeff_a", -0.75))
@@ -83,7 +104,7 @@ def _table(code: Code, axis: Axis) -> str:
         weights = weights * ((places >= 0) & (places < axis.size))
         weights = weights / weights.sum(axis=1, keepdims=True)
     places = np.clip(places, 0, axis.size - 1)
-    if op.get("coordinate_transformation_mode", "") == "tf_crop_and_resize":
+    if _mode(op) == "tf_crop_and_resize":
         places[(where < 0) | (where > axis.size - 1), 0] = -1  # the others are read, and not used
     p = code.constant(places.astype(np.int32), "places")
     w = code.constant(weights.astype(np.float32), "weights")
@@ -94,8 +115,7 @@ def _coordinates(op: Op, axis: Axis) -> Floats:
     """Where the centre of each pixel of the answer lies in the image."""
     i = np.arange(axis.out, dtype=np.float64)
     many = axis.out > 1
-    default = "half_pixel" if op.kind == "Resize" and len(op.inputs) > 2 else "asymmetric"
-    mode = op.get("coordinate_transformation_mode", default)
+    mode = _mode(op)
     if mode == "asymmetric":
         return i / axis.scale
     if mode == "align_corners":
@@ -111,16 +131,15 @@ def _coordinates(op: Op, axis: Axis) -> Floats:
     return centre
 
 
+def _mode(op: Op) -> str:
+    """Which coordinates are meant."""
+    default = "half_pixel" if op.kind == "Resize" and len(op.inputs) > 2 else "asymmetric"
+    return op.choice("coordinate_transformation_mode", COORDINATES, default)
+
+
 def _nearest(op: Op, where: Floats) -> NDArray[np.int64]:
     default = "round_prefer_floor" if len(op.inputs) > 2 else "floor"
-    mode = op.get("nearest_mode", default)
-    rounded = {
-        "round_prefer_floor": lambda: np.ceil(where - 0.5),
-        "round_prefer_ceil": lambda: np.floor(where + 0.5),
-        "floor": lambda: np.floor(where),
-        "ceil": lambda: np.ceil(where),
-    }[mode]()
-    return rounded.astype(np.int64)
+    return op.choice("nearest_mode", NEAREST, default)(where).astype(np.int64)
 
 
 def _linear(where: Floats) -> tuple[NDArray[np.int64], Floats]:

@@ -42,10 +42,7 @@ def scatter_nd(code: Code) -> None:
 
 def _written(code: Code, at: str, update: str) -> str:
     op, kind = code.op, code.op.input(0).c_type
-    name = op.get("reduction", "none")
-    if name not in REDUCTIONS:
-        raise op.refused(f"has the reduction {name!r}")
-    value = REDUCTIONS[name].format(y="y0[at]", u=update, t=kind)
+    value = op.choice("reduction", REDUCTIONS, "none").format(y="y0[at]", u=update, t=kind)
     return f"{{{{ const ptrdiff_t at = {at}; y0[at] = {value}; }}}}"
 
 

@@ -35,14 +35,14 @@ def pad(code: Code) -> None:
     """Sizes that are constants, negative ones too; modes constant, edge, reflect and wrap."""
     op, x, y = code.op, code.op.input(0), code.op.output
     before = _before(code)
-    mode = op.get("mode", "constant")
+    reach = op.choice("mode", MODES, "constant")
     tables: list[str] = []
     walks = [Walk(strides_of(y)), Walk(_strides_elsewhere(x, before, y))]
     terms, outside = ["{1}"], []
     for axis, (xs, ys) in enumerate(zip(x.shape, y.shape, strict=True)):
         if before[axis] == 0 and xs == ys:
             continue
-        places = MODES[mode](np.arange(ys) - before[axis], xs)
+        places = reach(np.arange(ys) - before[axis], xs)
         tables.append(code.constant((places * strides_of(x)[axis]).astype(np.int32), "places"))
         at = f"{tables[-1]}[{{{len(walks)}}}]"
         walks.append(Walk(tuple(int(other == axis) for other in range(len(y.shape)))))

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from secateur.compiler.program import Op
 
+AUTOMATIC = {name: name for name in ("NOTSET", "SAME_LOWER", "SAME_UPPER", "VALID")}
+
 
 @dataclass(frozen=True)
 class Window:
@@ -74,7 +76,7 @@ def _pads(
     dilations: tuple[int, ...],
 ) -> tuple[int, ...]:
     """Before each axis, then behind each."""
-    automatic = op.get("auto_pad", "NOTSET")
+    automatic = op.choice("auto_pad", AUTOMATIC, "NOTSET")
     if automatic == "NOTSET":
         return op.get("pads", (0,) * (2 * len(kernel)))
     if automatic == "VALID":

@@ -1,0 +1,56 @@
+"""Which of the libraries that were built stay in the cache?"""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from compiled_nets import graph
+
+from secateur.compiler import cache, sources_of
+from secateur.compiler.build import build
+from secateur.compiler.targets import target_of
+
+DAY = 24 * 3600
+
+
+def library(folder: Path, size: int, age: float) -> Path:
+    """A folder with a file of so many bytes, used so many seconds ago."""
+    folder.mkdir()
+    (folder / "libmodel.so").write_bytes(bytes(size))
+    os.utime(folder, (time.time() - age,) * 2)
+    return folder
+
+
+def test_the_oldest_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "MOST", 100)
+    ages = {"a": 4 * DAY, "b": 2 * DAY, "c": DAY, "d": 3 * DAY}
+    for name, age in ages.items():
+        library(tmp_path / name, 40, age)
+    cache.trim(tmp_path)
+    assert {folder.name for folder in tmp_path.iterdir()} == {"b", "c"}
+
+
+def test_what_may_be_in_use_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "MOST", 0)
+    for age in (0, 60, DAY):
+        library(tmp_path / str(age), 40, age)
+    cache.trim(tmp_path)
+    assert {folder.name for folder in tmp_path.iterdir()} == {"0", "60"}
+
+
+def test_a_build_makes_room_and_what_is_asked_for_again_is_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(cache, "MOST", 0)
+    (tmp_path / "secateur" / "compiled").mkdir(parents=True)
+    old = library(tmp_path / "secateur" / "compiled" / "old", 40, DAY)
+    target = target_of("native")
+    first, second = (sources_of(graph(name)[0], target, {}) for name in ("linear", "one pixel"))
+    built = build(first, target)
+    assert not old.exists()
+    os.utime(built.parent, (0, 0))
+    assert build(first, target) == built
+    build(second, target)
+    assert built.exists()
