@@ -15,7 +15,7 @@ from secateur.schedules import OneShot
 from secateur.stages import Stage
 
 DENSE_STEPS = 2000  # from scratch
-STEPS = 100  # of each row
+STEPS = 400  # of each row
 
 
 class Block(nn.Module):
