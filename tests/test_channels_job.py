@@ -16,6 +16,8 @@ from secateur.core.masks import Masks
 from secateur.core.task import Metric
 from secateur.errors import Interrupted
 from secateur.recovery.progress import Silent
+from secateur.report import cuts
+from secateur.report.candidates import Candidate
 from secateur.report.fit import fault
 from secateur.report.schema import Report, is_missing
 from secateur.trimming import cut_off, structure_for
@@ -56,6 +58,39 @@ def test_the_network_is_narrower_and_everything_fits_together(task: Attentive, t
     assert np.allclose(network(x.numpy()), result.model(x).detach().numpy(), atol=1e-5)
     assert any("fewer multiply-adds" in sentence for sentence in report["verdict"])
     assert task.model.get_submodule("inner").out_channels == 24
+
+
+class Normed(Attentive):
+    """GroupNorm ties channels together in threes, and takes its statistics over each three."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = torch.nn.Sequential(
+            torch.nn.Conv2d(4, 12, 3, padding=1),
+            torch.nn.GroupNorm(4, 12),
+            torch.nn.ReLU(),
+            torch.nn.Conv2d(12, 8, 1),
+            torch.nn.Flatten(),
+            torch.nn.Linear(8 * 16, 4),
+        ).eval()
+
+
+def test_channels_that_go_three_at_a_time_are_counted_one_by_one() -> None:
+    task = Normed()
+    recipe = Recipe(sparsity=0.5, measure="channels", pattern=Channels(round_to=1))
+    structure = structure_for(task, recipe)
+    assert structure is not None
+    masks = secateur.find_masks(task.model, recipe, structure=structure)
+    model, outcome = cut_off(task.model, masks, recipe, structure, task)
+    widths = [len(model.state_dict()[name]) for name in ("0.weight", "3.weight")]
+    assert 8 <= sum(widths) <= 10  # half of 20, and the last three may go at once
+    assert outcome.sparsity == pytest.approx(1 - sum(widths) / 20)
+    whole = Candidate("pruned", model, structure.graph, Path(), Metric("none", 0.0, n=1), masks, 0, outcome)
+    cut = cuts.info(whole, whole, task)
+    assert not is_missing(cut)
+    assert [(g["before"], g["after"]) for g in cut["groups"]] == list(zip((12, 8), widths, strict=True))
+    shown = run("explain", "--task", f"{Path(__file__)}:Normed").out
+    assert "groups of 3 channels" in shown
 
 
 class Stop(Silent):

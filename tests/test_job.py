@@ -1,5 +1,6 @@
 """The whole job from Python, on tasks of several kinds."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from secateur import (
     Taylor,
     Uniform,
     Wanda,
+    job,
 )
 from secateur.artifact import inspect, read
 from secateur.report.fit import fault
@@ -61,10 +63,14 @@ def task() -> Tiny:
 
 def test_everything_is_measured_and_written(task: Tiny, tmp_path: Path) -> None:
     before = {name: t.clone() for name, t in task.model.state_dict().items()}
+    started = time.perf_counter()
     recipe = Recipe(sparsity=0.8, schedule=Gradual(every=3), recovery=QUICK)
     result = secateur.prune(task, recipe, out=tmp_path / "run", curve=(2.0, 4.0))
+    took = time.perf_counter() - started
     report = result.report
     assert fault(report, Report, "report") is None
+    assert took > report["seconds"]["total"] > 0.8 * took
+    assert set(report["seconds"]) >= {"pruned", "dense", "saving", "latency", "compiling", "checks"}
     assert all(torch.equal(before[name], t) for name, t in task.model.state_dict().items())
     assert result.masks.hold_exactly(result.model)
     assert report["pruned"]["sparsity"] == pytest.approx(0.8, abs=1e-3)
@@ -213,6 +219,16 @@ def test_a_network_that_cannot_be_exported_is_refused_before_it_is_trained(tmp_p
     task.evaluate = lambda model: Metric("zero", 0.0, n=1, kind="mean")  # type: ignore[method-assign]
     with pytest.raises(secateur.SecateurError, match="Return each tensor once"):
         secateur.prune(task, Recipe(sparsity=0.5, recovery=QUICK), out=tmp_path / "run")
+
+
+def test_a_folder_that_holds_a_run_is_refused_before_the_network_is_traced(
+    task: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run.json").write_text('{"secateur-run": 1}')
+    (tmp_path / "report.json").write_text("{}")
+    monkeypatch.setattr(job, "structure_for", lambda *_: pytest.fail("it was traced"))
+    with pytest.raises(secateur.SecateurError, match="holds a run already"):
+        secateur.prune(task, Recipe(sparsity=0.5, recovery=QUICK), out=tmp_path)
 
 
 def test_the_callers_random_state_is_left_alone(task: Tiny) -> None:

@@ -35,7 +35,8 @@ def test_overwrite_deletes_what_a_run_writes_and_nothing_else(finished: Path) ->
 def test_an_overwrite_that_was_stopped_can_be_done_again(
     finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unlink, gone = Path.unlink, []
+    unlink = Path.unlink
+    gone: list[Path] = []
 
     def stopped(path: Path, missing_ok: bool = False) -> None:
         if gone:

@@ -3,9 +3,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import Tiny
+from tiny import Tiny, make_model
+from torch import nn
 
 from secateur import Codebook, Compression, Recipe, Recovery, WeightOnly, stages
+from secateur.export import save_state
 from secateur.recovery.progress import Silent
 from secateur.stages import Stage
 
@@ -30,6 +32,18 @@ def test_what_it_is_compared_with_is_trained_for_the_steps_of_all_stages(task: T
     assert steps(stages.compressed(RECIPE, task.model)) == 4
     assert steps(stages.dense_control(task, RECIPE)) == 10
     assert steps(stages.small_dense_baseline(task, RECIPE, 2000, seed=0)) == 10 + Tiny.training_steps
+
+
+def test_the_small_dense_network_is_the_largest_whose_file_is_no_larger(task: Tiny, tmp_path: Path) -> None:
+    def file_bytes(model: nn.Module) -> int:
+        save_state(model, tmp_path / "model.safetensors")
+        return (tmp_path / "model.safetensors").stat().st_size
+
+    of_channels = {channels: file_bytes(make_model(channels / 8)) for channels in (1, 3, 4)}
+    for most, expected in ((of_channels[4], 4), (of_channels[4] - 1, 3), (1, 1)):
+        stage = stages.small_dense_baseline(task, RECIPE, most, seed=0)
+        assert stage is not None
+        assert file_bytes(stage.start()) == of_channels[expected]
 
 
 def test_the_untrained_stage_is_the_same_without_a_step() -> None:

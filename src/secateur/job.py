@@ -1,7 +1,6 @@
 """How is the whole job done: prune, recover, save, measure, prove?"""
 
 import tempfile
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from torch import nn
 from secateur import stages, version
 from secateur.compressing import Outcome, attempt
 from secateur.core.masks import Masks
+from secateur.core.protocols import CoupledPattern
 from secateur.core.task import Task
 from secateur.errors import Interrupted, RecipeError
 from secateur.export import save_state, state_hash
@@ -26,8 +26,9 @@ from secateur.recovery.progress import Progress, Silent
 from secateur.report import candidates, collect, cuts, files, native, stored
 from secateur.report.candidates import Candidate
 from secateur.report.schema import SCHEMA, CurvePoint, MetricInfo, Missing, Report
+from secateur.report.stopwatch import Stopwatch
 from secateur.report.verdict import verdict
-from secateur.run_folder import RunFolder, claim
+from secateur.run_folder import RunFolder, check_free, claim
 from secateur.stages import Stage, Trained
 from secateur.tasks import check_task
 from secateur.trimming import structure_for
@@ -82,20 +83,26 @@ def prune(
         progress: is told what happens, and can stop the run.
 
     Raises:
-        SecateurError: one of its kinds, see `secateur.errors`; nothing is left half-written.
+        SecateurError: one of its kinds, see `secateur.errors`; no file is left half-written. Where it comes
+            before anything was trained, `out` keeps what was begun and takes another run without `overwrite`.
     """
-    recipe = recipe or Recipe()
+    recipe, progress = recipe or Recipe(), progress or Silent()
+    watch = Stopwatch(progress, "saving")
     task = check_task(task)
     check_finite(task.model)
-    structure = structure_for(task, recipe)
-    _check_goals(task, recipe, curve, structure)
+    if out is not None:
+        check_free(Path(out), resume=resume, overwrite=overwrite)
+    coupled = isinstance(recipe.pattern, CoupledPattern)
+    with watch.part("structure", "tracing the network, to see what hangs together" if coupled else ""):
+        structure = structure_for(task, recipe)
+        _check_goals(task, recipe, curve, structure)
     with ExitStack() as stack:
         keep = out is not None
         path = Path(out) if out is not None else Path(stack.enter_context(tempfile.TemporaryDirectory()))
         identity = {"task": type(task).__name__, "weights_sha256": state_hash(task.model)}
         folder = claim(path, recipe, seed, identity, resume=resume, overwrite=overwrite)
         stack.enter_context(randomness.preserved())
-        job = _Job(task, recipe, seed, folder, progress or Silent(), structure)
+        job = _Job(task, recipe, seed, folder, progress, structure, watch)
         report = job.run(curve)
         files.write_json(report, folder.path)
         files.write_html(report, folder.path)
@@ -126,7 +133,8 @@ def compress(
         progress: is told what happens, and can stop the run.
 
     Raises:
-        SecateurError: one of its kinds, see `secateur.errors`; nothing is left half-written.
+        SecateurError: one of its kinds, see `secateur.errors`; no file is left half-written. Where it comes
+            before anything was trained, `out` keeps what was begun and takes another run without `overwrite`.
     """
     recipe = Recipe.without_pruning(options or Compression())
     return prune(task, recipe, out=out, seed=seed, resume=resume, overwrite=overwrite, progress=progress)
@@ -159,16 +167,17 @@ class _Job:
         folder: RunFolder,
         progress: Progress,
         structure: Structure | None,
+        watch: Stopwatch,
     ) -> None:
         self.task, self.recipe, self.seed = task, recipe, seed
-        self.folder, self.progress, self.structure = folder, progress, structure
+        self.folder, self.progress, self.structure, self.watch = folder, progress, structure, watch
         self.trained: dict[str, Trained] = {}
         self.final: Candidate
-        self.started = time.perf_counter()
 
     def run(self, curve: Sequence[float]) -> Report:
         """Train everything, write the files, measure, and put the report together."""
-        dense = candidates.dense(self.task, self.folder)
+        with self.watch.part("dense", "tracing, saving and evaluating the dense network"):
+            dense = candidates.dense(self.task, self.folder)
         model = self.folder.file("model.sct")
         pruned = self._make(
             stages.pruned(self.task, self.recipe, self.structure),
@@ -177,6 +186,7 @@ class _Job:
         )
         outcome = None
         if self.recipe.compress:
+            self.progress.note("sharing or quantising the weights")
             outcome = attempt(self._train, self.task, self.recipe, self.seed, self.folder, dense, pruned)
         final = self.final = outcome.compressed if outcome and outcome.kept else pruned
         save_state(final.model, self.folder.file("pruned.safetensors"))
@@ -205,21 +215,31 @@ class _Job:
         """One stage, trained, gone on with or read."""
         if self.progress.stop_requested():
             raise Interrupted(f"Stopped before {stage.name}. What was trained was left on disk.")
-        trained = stages.run(stage, self.task, self.seed, self.folder.work, self.progress)
+        with self.watch.part(stage.name):
+            trained = stages.run(stage, self.task, self.seed, self.folder.work, self.progress)
         self.trained[stage.name] = trained
         return trained
 
     def _make(self, stage: Stage, dense: Candidate, file: Path | str) -> Candidate:
         """One stage, trained and saved; a file given by its ending goes to the work folder."""
         path = file if isinstance(file, Path) else self.folder.work / f"{stage.name}.{file}"
-        return candidates.of_stage(self._train(stage), self.task, dense, path)
+        trained = self._train(stage)
+        self.progress.note(f"tracing, saving and evaluating {path.name}")
+        return candidates.of_stage(trained, self.task, dense, path)
 
     def _report(
         self, compared: dict[str, Candidate], outcome: Outcome | None, points: list[CurvePoint]
     ) -> Report:
-        self.progress.note("measuring latency")
         compared = {**compared, self.final.name: self.final}
-        times = collect.latencies(list(compared.values()))
+        with self.watch.part("latency", "measuring latency"):
+            times = collect.latencies(list(compared.values()))
+        with self.watch.part("compiling", "compiling to C, and measuring that"):
+            compiled = native.info(compared["dense"], self.final)
+        with self.watch.part("checks", "checking the files"):
+            cut = cuts.info(compared["pruned"], compared["dense"], self.task)
+            layers = stored.layers(self.final)
+            rounded = self.final.name == "compressed"
+            certificates = stored.certificates(self.final, self.task, rounded=rounded)
         entries = {name: collect.entry(c, self.recipe, times[name]) for name, c in compared.items()}
         report = Report(
             schema=SCHEMA,
@@ -236,10 +256,10 @@ class _Job:
             ratios=collect.ratios(
                 entries["dense"], entries[self.final.name], candidates.dense_sct_bytes(self.folder)
             ),
-            cut=cuts.info(compared["pruned"], compared["dense"], self.task),
-            compiled=native.info(compared["dense"], self.final),
-            layers=stored.layers(self.final),
-            certificates=stored.certificates(self.final, self.task, rounded=self.final.name == "compressed"),
+            cut=cut,
+            compiled=compiled,
+            layers=layers,
+            certificates=certificates,
             history={name: collect.history(trained) for name, trained in self.trained.items()},
             curve=points or Missing(missing="not asked for: --curve, or prune(..., curve=CURVE)"),
             verdict=[],
@@ -253,13 +273,18 @@ class _Job:
             recipe_fingerprint=self.recipe.fingerprint,
             seed=self.seed,
             machine=machine.describe(),
-            seconds={name: trained.seconds for name, trained in self.trained.items()},
+            seconds=self._seconds(),
         )
-        report["seconds"]["total"] = time.perf_counter() - self.started
         wanted = self.recipe.recovery.distillation.wanted and self.recipe.recovery.steps > 0
         taught = self.trained["pruned"].training.taught
         report["verdict"] = verdict(report, taught=taught, wanted_teacher=wanted)
         return report
+
+    def _seconds(self) -> dict[str, float]:
+        """Of all parts, and their sum; what was trained before a resume counts as it did then."""
+        trained = {name: trained.seconds for name, trained in self.trained.items()}
+        parts = {**self.watch.read(), **trained}
+        return {**parts, "total": sum(parts.values())}
 
     def _metric_info(self, pruned: Candidate) -> MetricInfo:
         metric = pruned.metric

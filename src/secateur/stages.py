@@ -5,11 +5,12 @@ shared                the pruned network by the compression method, without trai
 compressed            the same, trained on
 dense_control         the dense network, trained on for as many steps
 random_baseline       the same recipe, but chance decides what goes
-small_dense_baseline  a narrower dense network of about the same bytes, from scratch
+small_dense_baseline  a narrower dense network, the largest whose file is no larger, from scratch
 curve_<factor>x       the job at another sparsity, for the trade-off curve
 """
 
 import copy
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -23,6 +24,7 @@ from secateur.core.masks import Masks
 from secateur.core.task import Task
 from secateur.criteria import Random
 from secateur.errors import TaskError
+from secateur.export import save_state
 from secateur.graph.structure import Structure
 from secateur.recipe import Recipe
 from secateur.recovery import checkpoint, randomness
@@ -102,7 +104,9 @@ def curve_point(task: Task, recipe: Recipe, factor: float, structure: Structure 
 
 
 def small_dense_baseline(task: Task, recipe: Recipe, file_bytes: int, seed: int) -> Stage | None:
-    """A dense network of about `file_bytes`, None where the task gives no width or no step to train it.
+    """The largest dense network whose file has at most `file_bytes`, the narrowest where none has.
+
+    None where the task gives no width or no step to train it.
 
     It gets the steps that the dense network was trained for, where the task says them, and those of
     recovery, with the dense original as its teacher.
@@ -153,21 +157,26 @@ def _cut(trained: Trained, task: Task) -> Trained:
     """Without the channels that the stage removed; the file in the work folder keeps them, as zeros."""
     if trained.stage.structure is None:
         return trained
+    started = time.perf_counter()
     model, outcome = cut_off(
         trained.model, trained.training.masks, trained.stage.recipe, trained.stage.structure, task
     )
-    return replace(trained, model=model, cut=outcome)
+    seconds = trained.seconds + time.perf_counter() - started
+    return replace(trained, model=model, seconds=seconds, cut=outcome)
 
 
 def _width_for(narrow: Callable[[float], Any], file_bytes: int) -> float:
-    """The width in (0, 1] whose parameters come nearest to `file_bytes` from below, by bisection."""
+    """The width in (0, 1] whose safetensors file comes nearest to `file_bytes` from below, by bisection."""
 
     def size(width: float) -> int:
         with randomness.preserved():
             model = narrow(width)
         if not isinstance(model, nn.Module):
             raise TaskError(f"narrow({width:g}) answered {type(model).__name__}. Expected an nn.Module.")
-        return sum(p.numel() * p.element_size() for p in model.parameters())
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "narrow.safetensors"
+            save_state(model, file)
+            return file.stat().st_size
 
     low, high = 0.0, 1.0
     for _ in range(12):

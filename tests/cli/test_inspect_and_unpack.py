@@ -36,7 +36,7 @@ def run_unpack(*words: str | Path) -> Result:
 
 def test_inspect_prints_a_table(path: Path) -> None:
     table = run_inspect(path)
-    for text in ("float32 3x4", "83.33%", "words", inspect(path).sha256, 'recipe: {"sparsity": 0.9}'):
+    for text in ("float32 3x4", "83.33%", "words", inspect(path).sha256, "recipe:\n  sparsity = 0.9\n"):
         assert text in table
 
 
@@ -47,6 +47,26 @@ def test_inspect_prints_json(path: Path) -> None:
     (tensor,) = facts["tensors"]
     assert (tensor["name"], tensor["shape"], tensor["nonzero"], tensor["count"]) == ("w", [3, 4], 2, 12)
     assert tensor["encoding"] == inspect(path).entries[0].encoding
+
+
+def test_inspect_breaks_no_name_and_folds_what_is_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = "features.block1.layer12.convolution2.weight"
+    many = {f"bn{i}.running_{what}": WEIGHT for i in range(4) for what in ("mean", "var")}
+    write(tmp_path / "a.sct", b"", {long: WEIGHT, "val_0": WEIGHT, **many}, {})
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run_inspect(tmp_path / "a.sct").splitlines()
+    rows = [line.split() for line in lines if "%" in line]
+    assert [row[0] for row in rows] == [long, "val_0", "8", "all"]
+    assert rows[2][1:6] == ["BatchNorm", "statistics", "96", "elements", "83.33%"]
+    assert rows[3][1:5] == ["tensors", "120", "elements", "83.33%"]
+    assert rows[3][5] == f"{inspect(tmp_path / 'a.sct').tensor_bytes:,}"
+    assert any("No room for encoding, dense; --json shows all." in line for line in lines)
+    monkeypatch.setenv("COLUMNS", "120")
+    assert "No room" not in run_inspect(tmp_path / "a.sct")
+    facts = json.loads(run_inspect(tmp_path / "a.sct", "--json"))
+    assert len(facts["tensors"]) == 10
 
 
 def test_inspect_shows_each_stream_beside_its_entropy(tmp_path: Path) -> None:

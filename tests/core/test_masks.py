@@ -29,6 +29,8 @@ def test_counts() -> None:
     masks = Masks({"a": torch.tensor([True, False, False, True]), "b": torch.tensor([[True]])})
     assert (masks.total, masks.removed, masks.sparsity) == (5, 2, 0.4)
     assert Masks().sparsity == 0.0
+    assert repr(masks) == "Masks(2 tensors, 2 of 5 elements removed, 40.0 %)"
+    assert repr(Masks({"a": torch.ones(1000) > 0})) == "Masks(1 tensor, 0 of 1,000 elements removed, 0.0 %)"
 
 
 def test_hash_depends_on_names_shapes_and_bits_but_not_on_order() -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 from secateur import Channels, Heads
 from secateur.core.groups import Group, Kind, Member
 from secateur.errors import RecipeError
+from secateur.patterns.channels import channels_of
 
 INF = math.inf
 
@@ -80,6 +81,32 @@ def test_a_buffer_has_no_mask() -> None:
 )
 def test_widths_that_are_left_are_round(units: int, span: int, remove: int, left: int) -> None:
     assert units - Channels(round_to=8).rounded(group(units, span), remove) == left
+
+
+RECURRENT = (
+    Member("ih", (12, 2), 0, torch.arange(12).reshape(3, 4).T),
+    Member("hh", (12, 4), 0, torch.arange(12).reshape(3, 4).T),
+    Member("hh", (12, 4), 1, torch.arange(4)[:, None]),
+)
+GROUPED = (  # what it makes is read by a convolution of two groups, with one column for two channels
+    Member("a", (8, 2, 3, 3), 0, torch.arange(8).reshape(2, 4).T),
+    Member("b", (6, 4, 3, 3), 1, torch.arange(4)[:, None]),
+)
+
+
+@pytest.mark.parametrize(
+    ("of", "channels"),
+    [
+        (group(4), 1),
+        (group(4, span=3), 3),
+        (group(4, span=16, kind="heads"), 1),
+        (Group("gru", 4, RECURRENT, "channels"), 1),
+        (Group("grouped", 4, GROUPED, "channels"), 2),
+    ],
+    ids=["plain", "GroupNorm", "heads", "recurrent", "grouped convolution"],
+)
+def test_a_unit_is_as_many_channels_as_its_maker_loses(of: Group, channels: int) -> None:
+    assert channels_of(of) == channels
 
 
 def test_the_minimum_stays() -> None:

@@ -16,7 +16,8 @@ from sample_report import (
     without_pruning,
 )
 
-from secateur.report.html import DRAWN, flat, headline, render
+from secateur.report import words
+from secateur.report.html import DRAWN, headline, render
 from secateur.report.schema import Report
 
 VOID = {"meta", "link", "wbr", "br", "img"}
@@ -84,8 +85,8 @@ def test_the_page_is_one_file_without_anything_active(name: str) -> None:
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_no_value_is_shown_as_code_would_show_it(name: str) -> None:
-    words = set(Page(render(REPORTS[name])).text.lower().replace(",", " ").split())
-    assert not {"none", "nan", "inf", "undefined", "{}", "[]", "{'missing':"} & words
+    shown = set(Page(render(REPORTS[name])).text.lower().replace(",", " ").split())
+    assert not {"none", "nan", "inf", "undefined", "{}", "[]", "{'missing':"} & shown
 
 
 @pytest.mark.parametrize("name", REPORTS)
@@ -218,7 +219,7 @@ def test_an_arrow_is_explained_where_there_is_one(report: Report, told: bool) ->
 
 
 def test_a_recipe_reads_like_toml() -> None:
-    assert list(flat({"sparsity": 0.9, "pattern": {"name": "n_of_m", "keep": 2}, "only": ["*"]})) == [
+    assert list(words.flat({"sparsity": 0.9, "pattern": {"name": "n_of_m", "keep": 2}, "only": ["*"]})) == [
         ("sparsity", "0.9"),
         ("pattern.name", '"n_of_m"'),
         ("pattern.keep", "2"),

@@ -102,7 +102,8 @@ def test_ratios_and_certificates() -> None:
     assert "12.3x smaller than the dense safetensors file" in text
     assert "without pruning: 1.08x smaller" in text
     assert "9.62x fewer that are not zero" in text
-    assert "no faster (1.01x; onnxruntime, 1 thread, batch 1)" in text
+    assert "no faster (0.0412 to 0.0409 ms; onnxruntime, 1 thread, batch 1)" in text
+    assert "Runtime (0.0412 to 0.0173 ms, both timed anew, in turn)" in text
     assert "every removed weight is exactly zero" in text
     assert "at most 4.8e-07" in text
 
@@ -114,6 +115,14 @@ def test_missing_values_have_footnotes_each_reason_once() -> None:
     assert "[5] the task has no narrow(width)" in lines
     assert text.count("the runtime is not installed") == 1
     assert text.count("- [2]") == 3  # dense, pruned, and their ratio
+
+
+def test_a_small_network_that_was_hardly_trained_has_a_footnote() -> None:
+    report = sample()
+    report["small_dense_baseline"]["steps"] = 600  # type: ignore[typeddict-unknown-key]
+    text = printed(report)
+    assert "Small dense [1]" in text
+    assert "[1] no fair baseline: it was trained from scratch in the steps of recovery" in text
 
 
 def test_a_complete_report_has_no_footnotes() -> None:

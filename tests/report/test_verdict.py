@@ -60,8 +60,48 @@ def test_a_file_that_grew_is_said_so() -> None:
 def test_a_loss_beyond_the_interval_brings_advice() -> None:
     report = finished()
     low = report["dense"]["ci95"][0]  # type: ignore[literal-required]
-    assert "more than chance explains" in sentences(changed(value=low - 0.01))
+    assert "That is more than chance explains" in sentences(changed(value=low - 0.01))
     assert "more than chance explains" not in sentences(changed(value=low + 0.001))
+
+
+def chosen(pruned: float, random: float, pattern: dict[str, object], *, higher: bool = True) -> str:
+    """The first sentence where pruned and randomly pruned network have these values."""
+    report = changed(value=pruned)
+    report["random_baseline"]["value"] = random  # type: ignore[typeddict-unknown-key]
+    report["metric"]["kind"], report["metric"]["higher_is_better"] = "mean", higher
+    report["recipe"]["pattern"] = pattern
+    return verdict(report, taught=True, wanted_teacher=True)[0]
+
+
+def test_a_choice_no_better_than_dice_is_said_first_with_what_to_try() -> None:
+    worse = "The criterion 'magnitude' chose worse than chance, by 0.129: random pruning at the same sparsity"
+    channels = {"name": "channels", "relative": True}
+    for higher, pruned, random in ((False, 0.4207, 0.2913), (True, 0.2913, 0.4207)):
+        text = chosen(pruned, random, channels, higher=higher)
+        assert text.startswith(f"{worse} reaches {random}, the pruned network {pruned}.")
+        assert "another criterion, `relative = false` in the pattern, or another `measure`" in text
+        assert "criterion" not in chosen(random, pruned, channels, higher=higher)
+    assert "`relative = true`" in chosen(0.2, 0.3, {"name": "heads", "relative": False})
+    equal = chosen(0.3, 0.3, {"name": "elements"})
+    assert "chose no better than chance: random pruning" in equal
+    assert "another allocation" in equal
+
+
+def test_dice_are_heard_once_and_not_held_against_dice() -> None:
+    report = changed(value=0.5)
+    assert sentences(report).count("andom pruning") == 1
+    report["recipe"]["criterion"]["name"] = "random"
+    assert "than chance" not in verdict(report, taught=True, wanted_teacher=True)[0]
+    assert "Random pruning at the same sparsity reaches 93.33 % (17,840 bytes)." in sentences(report)
+
+
+def test_a_small_network_that_was_hardly_trained_is_no_fair_baseline() -> None:
+    report = finished()
+    assert "It was trained from scratch for 1,200 steps." in sentences(report)
+    report["small_dense_baseline"]["steps"] = 600  # type: ignore[typeddict-unknown-key]
+    text = sentences(report)
+    assert "It is no fair baseline: it was trained from scratch in the steps of recovery alone" in text
+    assert "for 600 steps" not in text
 
 
 def test_a_teacher_that_was_not_heard_is_noticed_only_where_one_was_wanted() -> None:

@@ -1,10 +1,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sample_report import sample, with_compression, with_compression_undone, without_pruning
+from sample_report import sample, with_compression, with_compression_undone, with_cut, without_pruning
 
 from secateur.report import words
-from secateur.report.schema import MetricInfo
+from secateur.report.schema import MetricInfo, is_missing
 
 ACCURACY: MetricInfo = {
     "name": "accuracy",
@@ -125,11 +125,29 @@ def test_networks_are_called_what_they_are() -> None:
     assert words.about("pruned", with_compression_undone()) == ("Pruned", "what the file holds")
     assert words.about("compressed", with_compression_undone()) == ("Compressed", "shared or quantised")
     assert words.about("pruned", without_pruning()) == ("Lossless", "nothing removed")
+    report = sample()
+    assert words.about("small_dense_baseline", report) == ("Small dense", "about the same bytes")
+    report["dense_control"]["steps"] = 1_200  # type: ignore[typeddict-unknown-key]
+    about = words.about("small_dense_baseline", report)
+    assert about == ("Small dense", "hardly trained: no fair baseline")
 
 
 def test_differences_in_the_yardsticks_own_unit() -> None:
     assert words.points(0.0125, ACCURACY) == "1.25 points"
     assert words.points(0.01254, LOSS) == "0.0125"
+
+
+def test_two_networks_that_do_not_differ_are_not_said_to_differ_by_nothing() -> None:
+    cut = with_cut()["cut"]
+    assert not is_missing(cut)
+    cut["max_abs_diff"] = cut["relative_diff"] = 0.0
+    assert words.cut_check(cut) == "the cut network answers exactly as the masked one on 5 inputs"
+
+
+def test_the_compiled_network_is_beside_a_time_of_its_own() -> None:
+    compiled = sample()["compiled"]
+    assert not is_missing(compiled)
+    assert "0.0412 ms before, 0.0173 ms after, both timed anew, in turn" in words.native(compiled)
 
 
 def test_what_is_missing_has_a_reason_and_no_value() -> None:

@@ -75,7 +75,7 @@ def command(
     found = {
         "inputs": described(graph, inputs[0]),
         "figures": {**_figures(done), "bytes": [before, len(data)], "milliseconds": milliseconds},
-        "groups": {name: list(counts) for name, counts in done.left.items()},
+        "groups": _channels(done),
         "certificate": {
             "max_abs_diff": done.certificate.max_abs_diff,
             "relative": done.certificate.relative,
@@ -120,6 +120,14 @@ def _check_out(out: Path, overwrite: bool) -> None:
         raise OutputError(
             f"{out} exists already. Name another file, or say that it may be replaced (--overwrite)."
         )
+
+
+def _channels(done: "GraphCut") -> dict[str, list[int]]:
+    """Group -> channels or heads that are left, and that there were."""
+    from secateur.patterns.channels import channels_of
+
+    each = {group.name: channels_of(group) for group in done.structure.groups}
+    return {name: [each[name] * units for units in counts] for name, counts in done.left.items()}
 
 
 def _figures(done: "GraphCut") -> dict[str, list[int]]:

@@ -24,10 +24,9 @@ def show(found: dict[str, Any], out: Path, as_json: bool) -> None:
     from rich.console import Console
 
     console = Console(highlight=False)
-    certificate = found["certificate"]
     lines = (
-        f"Masked and cut network answer alike on {certificate['inputs']} inputs: they differ by at most "
-        f"{certificate['max_abs_diff']:.1e}, {certificate['relative']:.1e} of the largest output.",
+        f"Masked and cut network answer alike on {found['certificate']['inputs']} inputs: "
+        f"{difference(found['certificate'])}.",
         f"Inputs, also of the time: {found['inputs']}",
         UNTRAINED,
         f"{out}: {out.stat().st_size:,} bytes",
@@ -36,6 +35,16 @@ def show(found: dict[str, Any], out: Path, as_json: bool) -> None:
     console.print(figures_table(found["figures"]))
     for line in lines:
         console.print(line, markup=False, soft_wrap=True)
+
+
+def difference(certificate: dict[str, Any]) -> str:
+    """How far their answers are apart."""
+    if not certificate["max_abs_diff"]:
+        return "they do not differ at all"
+    return (
+        f"they differ by at most {certificate['max_abs_diff']:.1e}, {certificate['relative']:.1e} of the "
+        "largest output"
+    )
 
 
 def groups_table(groups: dict[str, list[int]]) -> "Table":
@@ -48,8 +57,8 @@ def groups_table(groups: dict[str, list[int]]) -> "Table":
     grid.add_column("group", overflow="fold")
     grid.add_column("before", justify="right")
     grid.add_column("left", justify="right")
-    for name, (left, units) in groups.items():
-        grid.add_row(Text(name), f"{units:,}", f"{left:,}")
+    for name, (left, whole) in groups.items():
+        grid.add_row(Text(name), f"{whole:,}", f"{left:,}")
     return grid
 
 

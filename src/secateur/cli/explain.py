@@ -9,6 +9,7 @@ from secateur.cli.run_options import task_option
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from secateur.core.groups import Group
     from secateur.graph.units import Width
     from secateur.masking.effects import Effect
 
@@ -24,7 +25,8 @@ def command(spec: str, as_json: bool) -> None:
     """Show the groups of channels and heads of a task's network, and which widths cannot change.
 
     A group's channels are removed with everything that makes and reads them. For each group: how many there
-    are, and what one of them takes along. A residual block that can be left out is a group of its own.
+    are, and what one of them takes along; where channels go several at a time, so many of them. A residual
+    block that can be left out is a group of its own.
     """
     from secateur.masking.effects import effects
     from secateur.surgery import cuttable
@@ -84,9 +86,16 @@ def groups_table(found: "list[Effect]") -> "Table":
     for effect in found:
         group = effect.group
         sizes = (effect.parameters, effect.multiply_adds, effect.bytes)
-        kind = KIND.get(group.kind, group.kind)
-        grid.add_row(Text(group.name), f"{group.units:,}", kind, *(f"{size:,}" for size in sizes))
+        grid.add_row(Text(group.name), f"{group.units:,}", kind(group), *(f"{size:,}" for size in sizes))
     return grid
+
+
+def kind(group: "Group") -> str:
+    """What the units of a group are."""
+    from secateur.patterns.channels import channels_of
+
+    each = channels_of(group)
+    return f"groups of {each} channels" if each > 1 else KIND.get(group.kind, group.kind)
 
 
 def widths_table(fixed: "tuple[Width, ...]") -> "Table":

@@ -1,14 +1,28 @@
 """What is in a `.sct` file?"""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from secateur.artifact import Inspection, StreamFigures
+    from secateur.artifact.entries import TensorEntry
+
+FOLDED = {
+    "BatchNorm statistics": r".*\brunning_(mean|var)",
+    "unnamed constants": r"val_\d+(\.shape)?",  # as PyTorch's exporter numbers them
+}
+"""Kinds of tensors of which two or more share a row, by the pattern of their names."""
+NUMBERS = ("sparsity", "bytes", "dense", "symbols", "entropy", "above it")
+SPARE = ("dense", "encoding", "shape", "symbols", "codec")
+"""Columns in the order in which a narrow terminal does without them."""
+UNLIMITED = 10_000  # columns
 
 
 @click.command("inspect")
@@ -32,7 +46,7 @@ def command(model: Path, as_json: bool, streams: bool) -> None:
         from rich.console import Console
 
         console = Console(highlight=False)
-        console.print(table(found) if figures is None else streams_table(figures))
+        console.print(table(console, tensor_rows(found) if figures is None else stream_rows(figures)))
         console.print(summary(found), markup=False, soft_wrap=True)
 
 
@@ -52,52 +66,84 @@ def facts(found: "Inspection", figures: "list[StreamFigures] | None") -> dict[st
     }
 
 
-def table(found: "Inspection") -> "Table":
-    """One row for each tensor, and their sum."""
-    from rich.box import SIMPLE
-    from rich.table import Table
-    from rich.text import Text
+def tensor_rows(found: "Inspection") -> list[dict[str, str]]:
+    """One row for each tensor, or for all of a kind in `FOLDED`; their sum last."""
+    kinds = {kind: [e for e in found.entries if re.fullmatch(name, e.name)] for kind, name in FOLDED.items()}
+    many = {kind: entries for kind, entries in kinds.items() if len(entries) > 1}
+    folded = {e.name for entries in many.values() for e in entries}
+    rows = [
+        tensor_row(e.name, f"{e.dtype} {'x'.join(map(str, e.shape))}", e.encoding, [e])
+        for e in found.entries
+        if e.name not in folded
+    ]
+    for kind, entries in many.items():
+        elements = sum(e.count for e in entries)
+        rows.append(tensor_row(f"{len(entries)} {kind}", f"{elements:,} elements", "", entries))
+    total = tensor_row("all tensors", f"{found.count:,} elements", "", found.entries)
+    return [*rows, {**total, "bytes": f"{found.tensor_bytes:,}"}]  # with what aligns them
 
-    grid = Table(box=SIMPLE, show_footer=True, collapse_padding=True)
-    grid.add_column("tensor", "all tensors", overflow="fold", min_width=12)
-    grid.add_column("shape", f"{found.count:,} elements")
-    grid.add_column("encoding")
-    for head, foot in [
-        ("sparsity", f"{found.sparsity:.2%}"),
-        ("bytes", f"{found.tensor_bytes:,}"),
-        ("dense", f"{found.dense_bytes:,}"),
-    ]:
-        grid.add_column(head, foot, justify="right", no_wrap=True)
-    for e in found.entries:
-        name = Text(printable(e.name))  # as Text, brackets in a name are no markup
-        shape = Text(f"{e.dtype} {'x'.join(map(str, e.shape))}")
-        sizes = (f"{e.stored_bytes:,}", f"{e.dense_bytes:,}")
-        grid.add_row(name, shape, e.encoding, f"{e.sparsity:.2%}", *sizes)
+
+def tensor_row(name: str, shape: str, encoding: str, entries: "Sequence[TensorEntry]") -> dict[str, str]:
+    """What these tensors are together, by column."""
+    count = sum(e.count for e in entries)
+    zeros = count - sum(e.nonzero for e in entries)
+    return {
+        "tensor": name,
+        "shape": shape,
+        "encoding": encoding,
+        "sparsity": f"{zeros / max(1, count):.2%}",
+        "bytes": f"{sum(e.stored_bytes for e in entries):,}",
+        "dense": f"{sum(e.dense_bytes for e in entries):,}",
+    }
+
+
+def stream_rows(figures: "list[StreamFigures]") -> list[dict[str, str]]:
+    """One row for each stream, their sum last."""
+    rows = [stream_row(f.tensor, f.stream, f.codec, [f]) for f in figures]
+    return [*rows, stream_row("all streams", "", "", figures)]
+
+
+def stream_row(tensor: str, stream: str, codec: str, figures: "list[StreamFigures]") -> dict[str, str]:
+    """What these streams are together, by column."""
+    stored, ideal = sum(f.stored for f in figures), sum(f.entropy for f in figures)
+    return {
+        "tensor": tensor,
+        "stream": stream,
+        "codec": codec,
+        "symbols": f"{sum(f.symbols for f in figures):,}",
+        "bytes": f"{stored:,}",
+        "entropy": f"{ideal:,.0f}",
+        "above it": above(stored, ideal),
+    }
+
+
+def table(console: "Console", rows: list[dict[str, str]]) -> "Table":
+    """The rows, the last as a footer, without those of the columns in `SPARE` for which there is no room."""
+    columns, spare = list(rows[0]), [column for column in SPARE if column in rows[0]]
+    roomy = console.options.update_width(UNLIMITED)
+    while spare and console.measure(table_of(columns, rows), options=roomy).maximum > console.width:
+        columns.remove(spare.pop(0))
+    grid = table_of(columns, rows)
+    hidden = [column for column in rows[0] if column not in columns]
+    if hidden:
+        grid.caption = f"No room for {', '.join(hidden)}; --json shows all."
     return grid
 
 
-def streams_table(figures: "list[StreamFigures]") -> "Table":
-    """One row for each stream, and their sum."""
+def table_of(columns: list[str], rows: list[dict[str, str]]) -> "Table":
+    """These columns of the rows."""
     from rich.box import SIMPLE
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(box=SIMPLE, show_footer=True)
-    grid.add_column("tensor", "all streams", overflow="fold")
-    grid.add_column("stream")
-    grid.add_column("codec")
-    stored, symbols = sum(f.stored for f in figures), sum(f.symbols for f in figures)
-    ideal = sum(f.entropy for f in figures)
-    for head, foot in [
-        ("symbols", f"{symbols:,}"),
-        ("bytes", f"{stored:,}"),
-        ("entropy", f"{ideal:,.0f}"),
-        ("above it", above(stored, ideal)),
-    ]:
-        grid.add_column(head, foot, justify="right", no_wrap=True)
-    for f in figures:
-        sizes = (f"{f.symbols:,}", f"{f.stored:,}", f"{f.entropy:,.0f}", above(f.stored, f.entropy))
-        grid.add_row(Text(printable(f.tensor)), f.stream, f.codec, *sizes)
+    *body, total = rows
+    grid = Table(box=SIMPLE, show_footer=True, collapse_padding=True, caption_justify="left")
+    for column in columns:
+        number = column in NUMBERS
+        justify: Literal["left", "right"] = "right" if number else "left"
+        grid.add_column(column, total[column], justify=justify, no_wrap=number, overflow="fold")
+    for row in body:  # in a Text, brackets are no markup
+        grid.add_row(*(Text(printable(row[column])) for column in columns))
     return grid
 
 
@@ -110,6 +156,8 @@ def summary(found: "Inspection") -> str:
     """The totals, the checksum and the metadata."""
     import json
 
+    from secateur.report.words import flat
+
     smaller = found.dense_bytes / found.file_bytes
     lines = [
         f"file: {found.file_bytes:,} bytes, format version {found.version}, "
@@ -118,7 +166,11 @@ def summary(found: "Inspection") -> str:
         f"{found.tensor_bytes:,} tensors",
         f"all checksums hold; sha256 of the file: {found.sha256}",
     ]
-    lines += [f"{key}: {json.dumps(value)}" for key, value in found.metadata.items()]
+    for key, value in found.metadata.items():
+        if isinstance(value, dict):
+            lines += [f"{key}:", *(f"  {name} = {shown}" for name, shown in flat(value))]
+        else:
+            lines.append(f"{key}: {json.dumps(value)}")
     return printable("\n".join(lines))
 
 

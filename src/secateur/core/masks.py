@@ -17,6 +17,11 @@ class Masks:
 
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        tensors = f"{len(self.tensors)} tensor{'s'[: len(self.tensors) != 1]}"
+        share = f"{100 * self.sparsity:.1f} %"
+        return f"Masks({tensors}, {self.removed:,} of {self.total:,} elements removed, {share})"
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.tensors)
 

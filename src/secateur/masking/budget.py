@@ -8,6 +8,7 @@ from torch import nn
 
 from secateur.core.groups import Group
 from secateur.graph.structure import Structure
+from secateur.patterns.channels import channels_of
 from secateur.recipe.recipe import Measure
 
 Counts: TypeAlias = Mapping[str, int]
@@ -73,7 +74,7 @@ def budget_of(
     if measure == "parameters":
         return Budget(sizes, {}, shares, widths)
     if measure == "channels":
-        return Budget({}, {name: float(width) for name, width in widths.items()}, shares, widths)
+        return Budget({}, {g.name: float(g.units * channels_of(g)) for g in groups}, shares, widths)
     tensors: dict[str, float] = {}
     for cost in structure.costs:  # shared by the elements of its weights; attention's by its heads and block
         known = [name for name in cost.weights if name in sizes]

@@ -21,7 +21,8 @@ class Channels:
     """Coupled channels and attention heads (DepGraph, arXiv 2301.12900).
 
     A unit is a channel: rows of the layers that make it, its biases and normalisation, columns of the layers
-    that read it. Attention heads go whole, with the key and value heads that they share.
+    that read it. Where GroupNorm or a grouped convolution ties channels together, a unit is several of them.
+    Attention heads go whole, with the key and value heads that they share.
 
     Attributes:
         pool: how the scores of a channel's elements become one: their "sum", "mean", "max" or root of the
@@ -137,6 +138,16 @@ class Heads:
     def rounded(self, group: Group, remove: int) -> int:
         """So many that the minimum stays."""
         return self._channels.rounded(group, remove)
+
+
+def channels_of(group: Group) -> int:
+    """How many channels one unit is, by the layers that make them; a head and a block count as one."""
+    if group.kind != "channels":
+        return 1
+    rows = {m.tensor for m in group.members if m.axis == 0 and len(m.shape) > 1 and not m.buffer}
+    # A recurrent weight has a row for each gate of a channel, and is among the columns once.
+    makers = [m for m in group.members if m.tensor in rows] or group.members
+    return min(m.positions.shape[1] for m in makers if m.positions is not None)
 
 
 def _along(tensor: Tensor, member: Member) -> Tensor:

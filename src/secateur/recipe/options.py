@@ -61,7 +61,7 @@ class Recovery:
         batchnorm_batches: batches that re-estimate BatchNorm statistics at the end; 0 leaves them.
         refit_batches: batches on which layers are fitted again, in closed form, when all has gone at once;
             0 leaves that to training.
-        penalty: what pulls channels and heads towards zero before they are removed; None for nothing.
+        penalty: what pulls channels, heads and blocks towards zero before they are removed; None for nothing.
     """
 
     steps: int = 1000

@@ -1,8 +1,6 @@
 """What did the run come to? The report as one page that needs nothing else."""
 
-import json
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -36,7 +34,7 @@ def render(report: Report) -> str:
             all_fit=all(rows.fits(entry, scale) for entry in _there(report)),
             layers=largest(report["layers"]),
             setting=latency and words.setting(latency),
-            recipe=list(flat(report["recipe"])),
+            recipe=list(words.flat(report["recipe"])),
         )
     )
 
@@ -88,15 +86,6 @@ def largest(layers: list[Layer]) -> tuple[list[Layer], list[Layer]]:
         [layer for layer in layers if layer["name"] in drawn],
         [layer for layer in layers if layer["name"] not in drawn],
     )
-
-
-def flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """A recipe as dotted keys and their values, as in TOML."""
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, json.dumps(value, ensure_ascii=False)
 
 
 def _environment() -> Environment:

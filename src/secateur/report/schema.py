@@ -119,7 +119,7 @@ class CutInfo(TypedDict):
 class CompiledInfo(TypedDict):
     """What model.sct holds as native code, timed in turn with the dense network in ONNX Runtime."""
 
-    dense: Latency
+    dense: Latency  # timed anew, beside the compiled network
     pruned: Latency
     times_faster: float  # dense median / pruned median
     relative_diff: float  # from ONNX Runtime on the same file, over the largest output
@@ -183,7 +183,7 @@ class Report(TypedDict):
     recipe_fingerprint: str
     seed: int
     machine: Machine
-    seconds: dict[str, float]  # by stage, and "total"
+    seconds: dict[str, float]  # by part of the run, and "total", their sum
 
 
 def is_missing(value: object) -> "TypeIs[Missing]":

@@ -19,10 +19,13 @@ class Notes:
 
     def mark(self, absent: object) -> str:
         """`- [2]`, with reason 2 among the footnotes."""
-        why = words.reason(absent)
+        return f"- {self.number(words.reason(absent))}"
+
+    def number(self, why: str) -> str:
+        """`[2]`, with that text among the footnotes."""
         if why not in self.reasons:
             self.reasons.append(why)
-        return f"- [{1 + self.reasons.index(why)}]"
+        return f"[{1 + self.reasons.index(why)}]"
 
     def render(self) -> list[Text]:
         """The footnotes."""
@@ -57,7 +60,10 @@ def _networks(report: Report, notes: Notes) -> Table:
         entry = words.known(found)
         cells = [notes.mark(found)] if entry is None else _cells(entry, report["metric"], notes)
         style = "bold" if key == words.final_key(report) else ""
-        table.add_row(words.about(key, report).name, *map(_quiet_below, cells), style=style)
+        name = words.about(key, report).name
+        if key == "small_dense_baseline" and words.hardly_trained(report):
+            name = f"{name} {notes.number(f'no fair baseline: {words.HARDLY_TRAINED}')}"
+        table.add_row(Text(name), *map(_quiet_below, cells), style=style)
     return table
 
 
@@ -102,11 +108,12 @@ def _cells(entry: Entry, info: MetricInfo, notes: Notes) -> list[str]:
 def _gains(report: Report, notes: Notes) -> dict[str, str]:
     ratios, cut = report["ratios"], words.known(report["cut"])
     compiled = words.known(report["compiled"])
-    speed, latency = words.known(ratios["latency"]), words.known(words.final(report)["latency_ms"])
-    if speed is None or latency is None:
-        time = notes.mark(ratios["latency"] if speed is None else words.final(report)["latency_ms"])
+    speed = words.known(ratios["latency"])
+    before, after = (words.known(entry["latency_ms"]) for entry in (report["dense"], words.final(report)))
+    if speed is None or before is None or after is None:
+        time = notes.mark(ratios["latency"])
     else:
-        time = f"{words.speed_change(speed)} ({words.ratio(speed)}; {words.setting(latency)})"
+        time = f"{words.speed_change(speed)} ({words.from_to(before, after)}; {words.setting(after)})"
     return {
         "file": f"{words.size_change(ratios['bytes'])} than the dense safetensors file "
         f"(the same compression without pruning: {words.size_change(ratios['bytes_without_pruning'])})",
@@ -120,7 +127,7 @@ def _gains(report: Report, notes: Notes) -> dict[str, str]:
 def _compiled(compiled: CompiledInfo) -> str:
     return (
         f"{words.speed_change(compiled['times_faster'])} as native code than the dense network in ONNX "
-        f"Runtime ({words.ratio(compiled['times_faster'])}; {words.number(compiled['pruned']['median'])} ms)"
+        f"Runtime ({words.from_to(compiled['dense'], compiled['pruned'])}, both timed anew, in turn)"
     )
 
 

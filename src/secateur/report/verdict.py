@@ -1,7 +1,7 @@
 """What does a run mean, in plain sentences that claim nothing which was not measured?"""
 
 from secateur.report import words
-from secateur.report.schema import Entry, Report, is_missing
+from secateur.report.schema import Entry, MetricInfo, Report, is_missing
 
 
 def verdict(report: Report, *, taught: bool, wanted_teacher: bool) -> list[str]:
@@ -12,16 +12,9 @@ def verdict(report: Report, *, taught: bool, wanted_teacher: bool) -> list[str]:
         taught: whether the dense original was heard in recovery.
         wanted_teacher: whether the recipe asked for that.
     """
-    random, small = words.known(report["random_baseline"]), words.known(report["small_dense_baseline"])
-    sentences = [_quality(report), *_advice(report), _size(report), *_cut(report)]
-    sentences += [*_compression(report), _speed(report), *_native(report)]
-    if random is not None:
-        sentences.append(_baseline(report, random, "Random pruning at the same sparsity"))
-    if small is not None:
-        sentences.append(
-            _baseline(report, small, "A small dense network of about the same bytes")
-            + f" It was trained from scratch for {small['steps']:,} steps."
-        )
+    sentences = [*_chosen_like_dice(report), _quality(report), *_advice(report), _size(report)]
+    sentences += [*_cut(report), *_compression(report), _speed(report), *_native(report)]
+    sentences += [*_random(report), *_small_dense(report)]
     if report["metric"]["checkpoint_chosen_on"] == "evaluate":
         sentences.append(
             "The best checkpoint was chosen on the same examples that are reported, which makes every "
@@ -30,9 +23,34 @@ def verdict(report: Report, *, taught: bool, wanted_teacher: bool) -> list[str]:
     if wanted_teacher and not taught:
         sentences.append(
             "Distillation was asked for but did not happen: the task's loss did not call the network "
-            "itself, or its output is not one floating-point tensor."
+            "itself, or the network answers no floating-point tensors, or others when it does not train."
         )
     return sentences
+
+
+def _chosen_like_dice(report: Report) -> list[str]:
+    """Where the criterion chose no better than dice: so, by how much, and what to try."""
+    info, recipe, pruned = report["metric"], report["recipe"], report["pruned"]
+    random = words.known(report["random_baseline"])
+    if random is None or recipe["criterion"]["name"] == "random" or _better(pruned, random, info):
+        return []
+    shown = [words.metric(entry["value"], info) for entry in (random, pruned)]
+    lost = words.points(abs(random["value"] - pruned["value"]), info)
+    chose = "no better than chance" if shown[0] == shown[1] else f"worse than chance, by {lost}"
+    hint = "Try another criterion or another allocation."
+    if "relative" in recipe["pattern"]:
+        other = str(not recipe["pattern"]["relative"]).lower()
+        hint = f"Try another criterion, `relative = {other}` in the pattern, or another `measure`."
+    return [
+        f"The criterion {recipe['criterion']['name']!r} chose {chose}: random pruning at the same sparsity "
+        f"reaches {shown[0]}, the pruned network {shown[1]}. {hint}"
+    ]
+
+
+def _better(entry: Entry, other: Entry, info: MetricInfo) -> bool:
+    """Whether its value is strictly better."""
+    value, than = entry["value"], other["value"]
+    return value > than if info["higher_is_better"] else value < than
 
 
 def _quality(report: Report) -> str:
@@ -147,5 +165,23 @@ def _native(report: Report) -> list[str]:
     return [f"{words.native(compiled)}."]
 
 
-def _baseline(report: Report, entry: Entry, name: str) -> str:
-    return f"{name} reaches {words.metric(entry['value'], report['metric'])} ({entry['file_bytes']:,} bytes)."
+def _random(report: Report) -> list[str]:
+    """What dice come to, where that was not said first of all."""
+    random = words.known(report["random_baseline"])
+    if random is None or _chosen_like_dice(report):
+        return []
+    return [f"Random pruning at the same sparsity {_reaches(report, random)}."]
+
+
+def _small_dense(report: Report) -> list[str]:
+    small = words.known(report["small_dense_baseline"])
+    if small is None:
+        return []
+    reached = f"A small dense network of about the same bytes {_reaches(report, small)}."
+    if words.hardly_trained(report):
+        return [f"{reached} It is no fair baseline: {words.HARDLY_TRAINED}."]
+    return [f"{reached} It was trained from scratch for {small['steps']:,} steps."]
+
+
+def _reaches(report: Report, entry: Entry) -> str:
+    return f"reaches {words.metric(entry['value'], report['metric'])} ({entry['file_bytes']:,} bytes)"

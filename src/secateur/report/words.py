@@ -1,7 +1,8 @@
 """How is a number written for people? The text and the HTML report share these words."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple, TypeVar, cast
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar, cast
 
 from secateur.report.schema import (
     CompiledInfo,
@@ -36,6 +37,10 @@ NETWORKS = {
 }
 """By their keys in the report, in the order of every table."""
 
+HARDLY_TRAINED = (
+    "it was trained from scratch in the steps of recovery alone, since the task has no training_steps"
+)
+
 
 def known(value: T | Missing) -> T | None:
     """The value, or None where the report has only a reason."""
@@ -59,6 +64,8 @@ def about(key: str, report: Report) -> About:
     name, what = NETWORKS[key]
     if key == "pruned" and not report["pruned"]["sparsity"]:
         name, what = "Lossless", "nothing removed"
+    if key == "small_dense_baseline" and hardly_trained(report):
+        what = "hardly trained: no fair baseline"
     return About(name, "what the file holds" if key == final_key(report) else what)
 
 
@@ -76,6 +83,12 @@ def final(report: Report) -> Entry:
 def pruned_here(report: Report) -> bool:
     """Did this run remove anything? `secateur compress` does not, but may be given zeros."""
     return bool(report["recipe"].get("sparsity", True))
+
+
+def hardly_trained(report: Report) -> bool:
+    """Did the small dense network, which starts from scratch, get no more steps than the control?"""
+    small, control = known(report["small_dense_baseline"]), known(report["dense_control"])
+    return small is not None and control is not None and small["steps"] <= control["steps"]
 
 
 def compression_alone(report: Report) -> str:
@@ -183,6 +196,11 @@ def spread(latency: Latency) -> str:
     return f"{number(latency['p10'])} to {number(latency['p90'])}"
 
 
+def from_to(before: Latency, after: Latency) -> str:
+    """Two medians: `0.239 to 0.144 ms`."""
+    return f"{number(before['median'])} to {number(after['median'])} ms"
+
+
 def setting(latency: Latency) -> str:
     """Under which conditions a latency was measured."""
     threads = latency["threads"]
@@ -217,8 +235,8 @@ def native(compiled: CompiledInfo) -> str:
     times = compiled["times_faster"]
     how = "as fast as" if 1 / FASTER < times < FASTER else f"{speed_change(times)} than"
     return (
-        f"Compiled to C (`secateur compile`), a call is {how} the dense "
-        f"network in ONNX Runtime: {number(before)} ms before, {number(after)} ms after"
+        f"Compiled to C (`secateur compile`), a call is {how} the dense network in ONNX Runtime: "
+        f"{number(before)} ms before, {number(after)} ms after, both timed anew, in turn"
     )
 
 
@@ -227,10 +245,21 @@ def cut_check(cut: CutInfo) -> str:
     largest, relative = known(cut["max_abs_diff"]), known(cut["relative_diff"])
     if largest is None or relative is None:
         return reason(cut["max_abs_diff"])
+    if largest == 0:
+        return f"the cut network answers exactly as the masked one on {cut['inputs']} inputs"
     return (
         f"the cut network differs from the masked one by at most {largest:.1e} ({relative:.1e} of the "
         f"largest output) on {cut['inputs']} inputs"
     )
+
+
+def flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """A recipe as dotted keys and their values, as in TOML."""
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, json.dumps(value, ensure_ascii=False)
 
 
 def rounding(rounded: bool) -> str:
