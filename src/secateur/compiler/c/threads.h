@@ -37,6 +37,7 @@ static struct {
     const void *context;
     pthread_mutex_t call; /* held by the caller whose work runs */
     unsigned first;       /* of start, when the workers were made */
+    int processor;        /* that the caller runs on; -1 where that is not known */
 } pool = {.start = TURN, .step = TURN, .call = PTHREAD_MUTEX_INITIALIZER};
 
 INLINE void moment(int tried) {
@@ -84,11 +85,31 @@ KERNEL void barrier(part_t p) {
     advance(&pool.step);
 }
 
+#if defined(__linux__) && defined(CPU_COUNT)
+INLINE int processor_of_this(void) { return sched_getcpu(); }
+
+/* Leave the processor of the caller. Who sleeps long is often woken there, to wait for one another in turns, until the
+   system notices some milliseconds later. */
+KERNEL void step_aside(void) {
+    cpu_set_t allowed, others;
+    if (pool.processor < 0 || sched_getcpu() != pool.processor) return;
+    if (sched_getaffinity(0, sizeof allowed, &allowed)) return;
+    others = allowed;
+    CPU_CLR(pool.processor, &others);
+    if (CPU_COUNT(&others) && !sched_setaffinity(0, sizeof others, &others))
+        sched_setaffinity(0, sizeof allowed, &allowed); /* it is free to move again, and stays where it is */
+}
+#else
+INLINE int processor_of_this(void) { return -1; }
+INLINE void step_aside(void) {}
+#endif
+
 KERNEL void *worker(void *number) {
     unsigned seen = pool.first;
     for (;;) {
         await(&pool.start, seen);
         seen++;
+        step_aside();
         const part_t p = {(int)(intptr_t)number, pool.workers + 1};
         pool.work(p, pool.context);
         barrier(p);
@@ -128,6 +149,7 @@ KERNEL void run_together(int count, work_t *work, const void *context) {
     make_workers(count - 1);
     pool.work = work;
     pool.context = context;
+    pool.processor = processor_of_this();
     const part_t p = {0, pool.workers + 1};
     if (pool.workers) advance(&pool.start);
     work(p, context);

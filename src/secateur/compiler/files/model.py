@@ -31,7 +31,7 @@ def model(
     """
     pointers = _pointers(program, layout)
     steps = [(code, start) for code, start in zip(codes, layout.scratch, strict=True) if not code.viewed]
-    text = [_HEAD.format(version=VERSION)]
+    text = [_HEAD.format(version=VERSION, extensions=_EXTENSIONS if threads > 1 else "")]
     text += [f'#include "kernels/{header}.h"' for header in headers_of([c for c, _ in steps], threads)]
     text.append(_TYPES)
     text += [_step(index, code, pointers, scratch) for index, (code, scratch) in enumerate(steps)]
@@ -86,8 +86,10 @@ def _each(program: Program, examples: int) -> str:
     )
 
 
+_EXTENSIONS = "#define _GNU_SOURCE /* processors and threads on Linux */\n"
+
 _HEAD = """/* Written by secateur {version}; do not edit. */
-#include "model.h"
+{extensions}#include "model.h"
 """
 
 _TYPES = """

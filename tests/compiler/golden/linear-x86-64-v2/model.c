@@ -1,4 +1,5 @@
 /* Written by secateur VERSION; do not edit. */
+#define _GNU_SOURCE /* processors and threads on Linux */
 #include "model.h"
 
 #include "kernels/base.h"
