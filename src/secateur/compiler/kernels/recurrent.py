@@ -160,9 +160,8 @@ def _run(code: Code, sizes: Sizes, steps: list[Step]) -> None:
     if shared:
         code.line("const part_t who = p;")
         code.line(f"char *first = s - (size_t)p.index * {rounded(code.scratch)}; /* the first thread's */")
-        _together(
-            code, sizes, steps, [_places("first", room + 4 * each * d, sizes) for d in range(len(steps))]
-        )
+        places = [_places("first", room + 4 * each * direction, sizes) for direction in range(len(steps))]
+        _together(code, sizes, steps, places)
         return
     code.line("const part_t who = {0, 1};")
     code.line(_places("s", room, sizes))
@@ -183,7 +182,8 @@ def _places(memory: str, start: int, sizes: Sizes) -> str:
 def _direction(op: Op, sizes: Sizes, direction: int, step: Step) -> list[str]:
     """From the first state to the last."""
     lines = [*_begin(op, sizes, direction), f"for (int i = 0; i < {sizes.steps}; i++) {{"]
-    lines += [f"    {text}" for text in (*_time(op, sizes, direction), *step, _kept(op, sizes, direction))]
+    texts = (*_time(op, sizes, direction), *step, _kept(op, sizes, direction))
+    lines += [f"    {text}" for text in filter(None, texts)]
     return [*lines, "}", *_end(op, sizes, direction)]
 
 
@@ -192,10 +192,10 @@ def _together(code: Code, sizes: Sizes, steps: list[Step], places: list[str]) ->
     op, every = code.op, range(len(steps))
 
     def alike(lines: list[list[str]], alone: bool) -> None:
-        """One block for each direction, then all are there."""
+        """One block for each direction, which a thread computes alone or all of them share."""
         for direction, (texts, place) in enumerate(zip(lines, places, strict=True)):
             code.line(f"{f'if (p.index == {direction} % p.count) ' if alone else ''}{{")
-            for text in (place, *texts, "(void)c, (void)u;"):
+            for text in filter(None, (place, *texts, "(void)c, (void)u;")):
                 code.line("    " + text)
             code.line("}")
 
