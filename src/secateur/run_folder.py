@@ -143,8 +143,9 @@ def _begin(path: Path, identity: dict[str, Any], recipe: Recipe) -> None:
 def _check_same(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
     differences = _differences(found, json.loads(json.dumps(wanted)))
     if differences:
+        listed = "".join(f"\n  {difference}" for difference in differences)
         raise ResumeError(
-            f"The run in {path} was started otherwise:{''.join(f'{chr(10)}  {d}' for d in differences)}\n"
+            f"The run in {path} was started otherwise:{listed}\n"
             f"Resume it as it was started (its recipe is {path / 'recipe.toml'}), or choose another --out."
         )
 

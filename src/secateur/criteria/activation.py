@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from secateur.core.precision import at_least_float32
 from secateur.core.protocols import Scores
 from secateur.core.task import Calibration
 from secateur.criteria.calibration import needed, watch
 from secateur.criteria.outputs import EMBEDDINGS, TRANSPOSED, owner, spread, to_outputs
-from secateur.criteria.precision import at_least_float32
 from secateur.errors import RecipeError
 
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED, *EMBEDDINGS)

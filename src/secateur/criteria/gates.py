@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from secateur.core.precision import at_least_float32
 from secateur.core.protocols import Scores
 from secateur.core.task import Calibration
 from secateur.criteria.gradients import of_batches
 from secateur.criteria.outputs import norms_behind, owner, spread, to_outputs
-from secateur.criteria.precision import at_least_float32
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,10 @@ class Gates:
             if name.rpartition(".")[0] not in normed
         }
         scores = {
-            place: at_least_float32(weight.new_zeros(len(to_outputs(weight, modules[place]))))
+            place: at_least_float32(parameters[place]).new_zeros(
+                len(to_outputs(parameters[place], modules[place]))
+            )
             for place in places.values()
-            for weight in [parameters[place]]
         }
         count = 0
         for gradients in of_batches(model, parameters, data, criterion="gates"):

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from secateur.core.modes import evaluation_mode
+from secateur.core.precision import at_least_float32
 from secateur.core.protocols import Scores
 from secateur.core.task import Calibration
 from secateur.criteria.calibration import needed
-from secateur.criteria.precision import at_least_float32
 from secateur.errors import NumericalError, RecipeError
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from secateur.core.precision import at_least_float32
 from secateur.core.protocols import Scores
 from secateur.core.task import Calibration
-from secateur.criteria.precision import at_least_float32
 
 
 @dataclass(frozen=True)

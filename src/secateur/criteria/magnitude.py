@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from secateur.core.precision import at_least_float32
 from secateur.core.protocols import Scores
 from secateur.core.task import Calibration
-from secateur.criteria.precision import at_least_float32
 from secateur.errors import RecipeError
 
 

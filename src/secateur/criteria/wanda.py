@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from secateur.core.modes import layer_input
+from secateur.core.precision import at_least_float32
 from secateur.core.protocols import Scores
 from secateur.core.task import Calibration
 from secateur.criteria.calibration import needed, watch
 from secateur.criteria.outputs import owner
-from secateur.criteria.precision import at_least_float32
 from secateur.errors import RecipeError
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from secateur.core.groups import Group, Member
+from secateur.core.precision import at_least_float32
 
 
 def unit_size(group: Group, weights: Mapping[str, Tensor]) -> int:
@@ -71,7 +72,7 @@ def _scaled(weight: Tensor, axes: Mapping[int, Tensor]) -> Tensor:
 
 def _squares(weight: Tensor, axis: int) -> Tensor:
     """(size of the axis,) in single precision at least: squares of half floats overflow."""
-    squares = weight.detach().to(torch.promote_types(weight.dtype, torch.float32)).square()
+    squares = at_least_float32(weight.detach()).square()
     others = [i for i in range(weight.dim()) if i != axis]
     return squares.sum(dim=others) if others else squares
 

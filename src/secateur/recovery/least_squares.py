@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from secateur.criteria.precision import at_least_float32
+from secateur.core.precision import at_least_float32
 
 RIDGE = 1e-3
 """Pull towards the weights as they are, as a part of the inputs' mean square."""

@@ -5,7 +5,7 @@
 #include "exp.h"
 
 /* lo and hi of this thread's share of the hidden units: lines of the cache that no other thread writes. */
-#define SHARE_UNITS(lo, hi)                       \
+#define SHARE_UNITS(lo, hi)                          \
     SHARE((hidden + 15) / 16, first_line, end_line); \
     const int lo = 16 * (int)first_line, hi = min_i(16 * (int)end_line, hidden)
 
@@ -22,7 +22,8 @@ KERNEL void gru_step(part_t p, const float *x, ptrdiff_t x_row, const float *u, 
 }
 
 /* Gates z and r; u becomes z, and reset the part of the state that goes into the product for n. */
-KERNEL void gru_reset(part_t p, const float *x, ptrdiff_t x_row, float *u, const float *h, float *reset, int batch, int hidden) {
+KERNEL void gru_reset(part_t p, const float *x, ptrdiff_t x_row, float *u, const float *h, float *reset, int batch,
+                      int hidden) {
     SHARE_UNITS(lo, hi);
     for (int b = 0; b < batch; b++, x += x_row, u += 2 * hidden, h += hidden, reset += hidden)
         INDEPENDENT
@@ -43,7 +44,8 @@ KERNEL void gru_update(part_t p, const float *x, ptrdiff_t x_row, const float *z
 }
 
 /* Gates i, o, f, g; c is the cell. */
-KERNEL void lstm_step(part_t p, const float *x, ptrdiff_t x_row, const float *u, float *h, float *c, int batch, int hidden) {
+KERNEL void lstm_step(part_t p, const float *x, ptrdiff_t x_row, const float *u, float *h, float *c, int batch,
+                      int hidden) {
     SHARE_UNITS(lo, hi);
     for (int b = 0; b < batch; b++, x += x_row, u += 4 * hidden, h += hidden, c += hidden)
         INDEPENDENT

@@ -1,4 +1,4 @@
-"""In which precision are scores computed?"""
+"""In which precision are sums and squares of weights computed?"""
 
 import torch
 from torch import Tensor
