@@ -56,6 +56,14 @@ typedef float vec_u;
 #endif
 
 INLINE vec load(const float *x) { return *(const vec_u *)x; }
+/* Once, into a register: compilers would rather load again for every use. */
+INLINE vec loaded(const float *x) {
+    vec v = load(x);
+#if defined(__GNUC__) && defined(__AVX__)
+    __asm__("" : "+x"(v));
+#endif
+    return v;
+}
 INLINE void store(float *y, vec v) { *(vec_u *)y = v; }
 INLINE vec splat(float x) { return x - (vec){0}; } /* less 0, not plus 0: compilers leave it out */
 

@@ -17,78 +17,94 @@ typedef struct {
     float low, high;
 } depthwise_t;
 
-#define DEPTHWISE_ROWS (MOST_SUMS >= 28 ? 7 : 4) /* that are summed at once */
+#define DEPTHWISE_ROWS 4 /* that are summed at once where the C compiler does not know the kernel */
+#define MOST_SQUARE 5    /* rows of a square kernel that it knows */
 
-/* Sums over a square kernel: each vector of pixels is loaded once for all rows of outputs that see it. */
-INLINE void square_sums(const int rows, const int kernel, const int stride, const depthwise_t *l, const float *x,
-                        const float *w, vec *sum) {
-    const ptrdiff_t wide = l->panel.padded_columns;
-    UNROLLED for (int i = 0; i < (rows - 1) * stride + kernel; i++)
-        UNROLLED for (int c = 0; c < kernel; c++) {
-            const vec at = load(x + (i * stride + c % stride) * wide + c / stride);
-            UNROLLED for (int r = 0; r < rows; r++)
-                if (i >= r * stride && i < r * stride + kernel) sum[r] += splat(w[(i - r * stride) * kernel + c]) * at;
-        }
+/* One row of pixels under the kernel's row of that number, and under its earlier ones for the outputs below. */
+INLINE void square_taps(const int kernel, const int stride, const int row, const float *x, ptrdiff_t wide,
+                        const vec *w, vec *sum) {
+    UNROLLED for (int c = 0; c < kernel; c++) {
+        const vec at = loaded(x + c % stride * wide + c / stride);
+        UNROLLED for (int r = 0; r * stride <= row; r++) sum[r] += w[(row - r * stride) * kernel + c] * at;
+    }
 }
 
-/* Over any other kernel. */
-INLINE void any_sums(const int rows, const depthwise_t *l, const float *x, const float *w, vec *sum) {
+/* A square kernel over one vector of columns, from top to bottom. Each row of pixels is loaded once, for all outputs
+   that see it, of which few are open at a time: the weights of a small kernel stay in registers. A vector beyond a
+   row is written over the start of the next one, which comes later. */
+INLINE void square_columns(const int kernel, const int stride, const depthwise_t *l, const float *x, const float *w,
+                           float b, const float *added, float *y) {
+    const ptrdiff_t wide = l->panel.padded_columns, columns = l->panel.window.out_columns;
+    const vec low = splat(l->low), high = splat(l->high);
+    const activation_t kind = l->kind;
+    vec weight[MOST_SQUARE * MOST_SQUARE], sum[MOST_SQUARE];
+    UNROLLED for (int k = 0; k < kernel * kernel; k++) weight[k] = splat(w[k]);
+    UNROLLED for (int r = 0; r < kernel; r++) sum[r] = splat(b);
+    UNROLLED for (int row = 0; row < kernel - stride; row++, x += wide * stride)
+        square_taps(kernel, stride, row, x, wide, weight, sum);
+    ROLLED for (int r = l->panel.window.out_rows; r > 0; r--, y += columns) {
+        UNROLLED for (int row = kernel - stride; row < kernel; row++, x += wide * stride)
+            square_taps(kernel, stride, row, x, wide, weight, sum);
+        if (added) sum[0] += load(added), added += columns;
+        if (kind != none) sum[0] = at_least(low, sum[0]);
+        if (kind == clip) sum[0] = at_most(high, sum[0]);
+        store(y, sum[0]);
+        UNROLLED for (int next = 1; next < kernel; next++) sum[next - 1] = sum[next];
+        sum[kernel - 1] = splat(b);
+    }
+}
+
+/* One vector of outputs, where `left` floats are left in the plane, which may be fewer than it has. */
+INLINE void depthwise_end(const depthwise_t *l, vec sum, const float *added, float *y, ptrdiff_t left) {
+    const int whole = left >= LANES;
+    float some[LANES] = {0};
+    if (added) sum += load(whole ? added : memcpy(some, added, sizeof *y * (size_t)left));
+    if (l->kind != none) sum = bounded(l->kind, sum, l->low, l->high);
+    store(whole ? y : some, sum);
+    if (!whole) memcpy(y, some, sizeof *y * (size_t)left);
+}
+
+/* A few rows of outputs, over any kernel. */
+INLINE void any_rows(const int rows, const depthwise_t *l, const float *x, const float *w, float b, const float *added,
+                     float *y, ptrdiff_t left) {
+    const ptrdiff_t columns = l->panel.window.out_columns;
+    vec sum[DEPTHWISE_ROWS];
+    UNROLLED for (int r = 0; r < rows; r++) sum[r] = splat(b);
     for (int k = 0; k < l->taps; k++) {
         const vec one = splat(w[k]);
         UNROLLED for (int r = 0; r < rows; r++) sum[r] += one * load(x + (ptrdiff_t)r * l->step + l->at[k]);
     }
+    UNROLLED for (int r = 0; r < rows; r++)
+        depthwise_end(l, sum[r], added ? added + r * columns : NULL, y + r * columns, left - r * columns);
 }
 
-/* One vector of outputs. Beyond a row it writes over the start of the next one, which comes later. */
-INLINE void depthwise_end(const depthwise_t *l, vec sum, const float *added, float *y) {
-    if (added) sum += load(added);
-    if (l->kind != none) sum = bounded(l->kind, sum, l->low, l->high);
-    store(y, sum);
-}
-
-/* The same, where only `left` floats are left in the plane, which may be fewer than a vector has. */
-INLINE void depthwise_last(const depthwise_t *l, vec sum, const float *added, float *y, ptrdiff_t left) {
-    float some[LANES] = {0}, more[LANES] = {0};
-    const size_t bytes = sizeof *y * (size_t)(left < LANES ? left : LANES);
-    if (added) memcpy(more, added, bytes);
-    depthwise_end(l, sum, added ? more : NULL, some);
-    memcpy(y, some, bytes);
-}
-
-/* Rows of outputs; the last vector of a row that is longer than one ends where the row does. `left` floats are left
-   in the plane. */
-INLINE void depthwise_rows(const int rows, const int kernel, const int stride, const depthwise_t *l, const float *x,
-                           const float *w, float b, const float *added, float *y, ptrdiff_t left) {
-    const int columns = l->panel.window.out_columns, last = max_i(0, columns - LANES);
-    for (int v = 0; v < (columns + LANES - 1) / LANES; v++) {
-        vec sum[DEPTHWISE_ROWS];
-        ptrdiff_t place = min_i(v * LANES, last);
-        UNROLLED for (int r = 0; r < rows; r++) sum[r] = splat(b);
-        if (kernel)
-            square_sums(rows, kernel, stride, l, x + place, w, sum);
-        else
-            any_sums(rows, l, x + place, w, sum);
-        if (left - place - (rows - 1) * columns >= LANES)
-            UNROLLED for (int r = 0; r < rows; r++, place += columns)
-                depthwise_end(l, sum[r], added ? added + place : NULL, y + place);
-        else
-            for (int r = 0; r < rows; r++, place += columns)
-                depthwise_last(l, sum[r], added ? added + place : NULL, y + place, left - place);
-    }
-}
-
-INLINE void depthwise_plane(const int kernel, const int stride, const depthwise_t *l, const float *x, const float *w,
-                            float b, const float *added, float *y) {
+INLINE void any_columns(const depthwise_t *l, const float *x, const float *w, float b, const float *added, float *y,
+                        ptrdiff_t left) {
     const ptrdiff_t columns = l->panel.window.out_columns;
-    ptrdiff_t left = added ? columns * l->panel.window.out_rows : l->y_plane;
     for (int rows = l->panel.window.out_rows, some; rows > 0; rows -= some) {
         some = rows >= DEPTHWISE_ROWS ? DEPTHWISE_ROWS : 1;
         if (some == 1)
-            depthwise_rows(1, kernel, stride, l, x, w, b, added, y, left);
+            any_rows(1, l, x, w, b, added, y, left);
         else
-            depthwise_rows(DEPTHWISE_ROWS, kernel, stride, l, x, w, b, added, y, left);
+            any_rows(DEPTHWISE_ROWS, l, x, w, b, added, y, left);
         x += some * l->step, y += some * columns, left -= some * columns;
         if (added) added += some * columns;
+    }
+}
+
+/* The last vector of a row that is longer than one ends where the row does. */
+INLINE void depthwise_plane(const int kernel, const int stride, const depthwise_t *l, const float *x, const float *w,
+                            float b, const float *added, float *y) {
+    const int rows = l->panel.window.out_rows, columns = l->panel.window.out_columns;
+    const int last = max_i(0, columns - LANES);
+    const ptrdiff_t room = added ? (ptrdiff_t)rows * columns : l->y_plane;
+    const int whole = (ptrdiff_t)(rows - 1) * columns + last + LANES <= room;
+    for (int v = 0; v < columns; v += LANES) {
+        const int at = min_i(v, last);
+        if (kernel && whole)
+            square_columns(kernel, stride, l, x + at, w, b, added ? added + at : NULL, y + at);
+        else
+            any_columns(l, x + at, w, b, added ? added + at : NULL, y + at, room - at);
     }
 }
 
