@@ -40,7 +40,7 @@ def compiled(model: nn.Module, x: Tensor, threads: int = 1) -> CompiledModel:
 
 
 def loop(model: CompiledModel) -> bool:
-    return "one example after the other" in model.sources.files["model.c"].decode()
+    return "One example after the other" in model.sources.files["model.c"].decode()
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -62,6 +62,18 @@ def test_a_large_batch_is_a_loop_and_needs_the_memory_of_one() -> None:
     assert not loop(one)
     assert found.sources.sizes.arena == one.sources.sizes.arena
     assert np.allclose(found(x.numpy()), model(x).detach().numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize(("batch", "threads"), [(7, 3), (6, 2), (2, 3)])
+def test_threads_compute_examples_of_their_own_and_share_those_left_over(batch: int, threads: int) -> None:
+    torch.manual_seed(0)
+    model, x = Plain(), torch.randn(batch, 3, 90, 90)
+    alone, shared = compiled(model, x), compiled(model, x, threads)
+    assert loop(shared)
+    assert shared.sources.sizes.arena >= min(batch, threads) * alone.sources.sizes.arena
+    expected = alone(x.numpy()).copy()
+    for _ in range(20):
+        np.testing.assert_array_equal(shared(x.numpy()), expected)
 
 
 def test_a_batch_that_fits_the_cache_is_computed_at_once() -> None:

@@ -8,6 +8,7 @@ from secateur.compiler.code import Code, Weights
 from secateur.compiler.costs import Costs
 from secateur.compiler.files.cmake import cmake
 from secateur.compiler.files.dispatch import dispatch
+from secateur.compiler.files.examples import arena_of_all
 from secateur.compiler.files.header import header
 from secateur.compiler.files.model import headers_of, model
 from secateur.compiler.files.sizes import Sizes
@@ -45,7 +46,7 @@ class Sources:
         inputs: of the network.
         outputs: of the network.
         sizes: of its memory.
-        threads: that share each step.
+        threads: that share the work.
         steps: in their order.
     """
 
@@ -71,7 +72,7 @@ def emit(
         program: the operators.
         target: which processor it is for.
         costs: of its work, by which the fastest way is chosen.
-        threads: that share the work of each step.
+        threads: that share the work: the examples, or else that of each step.
         examples: how often the program runs in a call, for one example of the inputs after the other.
         kernels: operator -> what writes its step.
 
@@ -96,7 +97,7 @@ def emit(
     text = model(program, codes, layout, target, threads, examples)
     sizes = Sizes(
         weights=len(weights.blob),
-        arena=layout.size,
+        arena=arena_of_all(layout.size, threads, examples),
         inputs=sum(t.nbytes for t in whole.inputs),
         outputs=sum(t.nbytes for t in whole.outputs),
     )

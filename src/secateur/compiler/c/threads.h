@@ -31,6 +31,7 @@ typedef struct {
 static struct {
     turn_t start, step;
     atomic_int arrived; /* threads that wait for the end of the step */
+    atomic_int taken;   /* things that a thread has taken to do alone */
     int workers;        /* that were made */
     int failed;         /* no more can be made */
     work_t *work;
@@ -84,6 +85,9 @@ KERNEL void barrier(part_t p) {
     atomic_store_explicit(&pool.arrived, 0, memory_order_relaxed);
     advance(&pool.step);
 }
+
+/* 0, 1, 2, ...: each number to one thread, which comes for the next when it is done, so that none waits for a slow one. */
+INLINE int take(void) { return atomic_fetch_add(&pool.taken, 1); }
 
 #if defined(__linux__) && defined(CPU_COUNT)
 INLINE int processor_of_this(void) { return sched_getcpu(); }
@@ -149,6 +153,7 @@ KERNEL void run_together(int count, work_t *work, const void *context) {
     make_workers(count - 1);
     pool.work = work;
     pool.context = context;
+    atomic_store(&pool.taken, 0);
     pool.processor = processor_of_this();
     const part_t p = {0, pool.workers + 1};
     if (pool.workers) advance(&pool.start);

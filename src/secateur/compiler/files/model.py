@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from secateur.compiler.code import Code
+from secateur.compiler.files.examples import functions
 from secateur.compiler.files.words import comment
 from secateur.compiler.memory import Plan, rounded
 from secateur.compiler.program import Program
@@ -26,7 +27,7 @@ def model(
         codes: of its operators, those that are only views among them.
         layout: of the arena, for the same codes.
         target: whether it has an operating system, and libraries.
-        threads: that each step's work is shared by.
+        threads: that share the work.
         examples: that a call computes, one after the other.
     """
     pointers = _pointers(program, layout)
@@ -35,7 +36,7 @@ def model(
     text += [f'#include "kernels/{header}.h"' for header in headers_of([c for c, _ in steps], threads)]
     text.append(_TYPES)
     text += [_step(index, code, pointers, scratch) for index, (code, scratch) in enumerate(steps)]
-    text.append(_run(len(steps), target, threads, _each(program, examples)))
+    text.append(_run(program, len(steps), layout.size, target, threads, examples))
     return "\n".join(text)
 
 
@@ -58,31 +59,19 @@ def _step(index: int, code: Code, pointers: Mapping[str, str], scratch: int) -> 
     return "\n".join(lines)
 
 
-def _run(steps: int, target: Target, threads: int, each: str) -> str:
+def _run(program: Program, steps: int, arena: int, target: Target, threads: int, examples: int) -> str:
     calls = []
     for index in range(steps):
         calls.append(f"    step_{index}(p, r);")
         if threads > 1 and index < steps - 1:
             calls.append("    barrier(p);")
-    started = f"run_together({threads}, steps, &r);" if threads > 1 else "steps((part_t){0, 1}, &r);"
-    shown = _SHOWN if target.hosted and not target.higher else ""
-    return _RUN.format(calls="\n".join(calls), body=each.format(started=started), shown=shown)
-
-
-def _each(program: Program, examples: int) -> str:
-    """The body of `model_run`: once, or for each example of the batch."""
-    if examples == 1:
-        return "    const run_t r = {{inputs, outputs, (char *)arena}};\n    {started}"
-    moves = [
-        f"        {to}[{index}] = ({kind} *){whole}[{index}] + i * {tensor.nbytes};"
-        for to, whole, kind, tensors in (
-            ("in", "inputs", "const char", program.inputs),
-            ("out", "outputs", "char", program.outputs),
-        )
-        for index, tensor in enumerate(tensors)
-    ]
-    return _EACH.format(
-        examples=examples, ins=len(program.inputs), outs=len(program.outputs), moves="\n".join(moves)
+    work = "steps" if examples == 1 else "examples"
+    started = f"run_together({threads}, {work}, &r);" if threads > 1 else f"{work}((part_t){{0, 1}}, &r);"
+    return _RUN.format(
+        calls="\n".join(calls),
+        examples=functions(program, arena, threads, examples),
+        started=started,
+        shown=_SHOWN if target.hosted and not target.higher else "",
     )
 
 
@@ -111,20 +100,13 @@ _RUN = """static void steps(part_t p, const void *run) {{
     set_float_mode(before);
 }}
 
-#ifndef MODEL_RUN /* another name for each kind of processor, where the library chooses */
+{examples}#ifndef MODEL_RUN /* another name for each kind of processor, where the library chooses */
 #define MODEL_RUN model_run
 #endif
 {shown}void MODEL_RUN(const void *const inputs[], void *const outputs[], void *arena) {{
-{body}
+    const run_t r = {{inputs, outputs, (char *)arena}};
+    {started}
 }}
 """
-
-_EACH = """    const void *in[{ins}];
-    void *out[{outs}];
-    const run_t r = {{{{in, out, (char *)arena}}}};
-    for (size_t i = 0; i < {examples}; i++) {{{{ /* one example after the other stays in the caches */
-{moves}
-        {{started}}
-    }}}}"""
 
 _SHOWN = '__attribute__((visibility("default"))) '
