@@ -87,6 +87,16 @@ def test_a_choice_no_better_than_dice_is_said_first_with_what_to_try() -> None:
     assert "another allocation" in equal
 
 
+def test_a_difference_within_the_interval_is_not_called_worse_than_chance() -> None:
+    for random, said in (
+        (0.95, "no better than chance (5.00 points worse, within"),
+        (0.99, "worse than chance, by 9.0"),
+    ):
+        report = changed(value=0.90, ci95=(0.84, 0.96))
+        report["random_baseline"]["value"] = random  # type: ignore[typeddict-unknown-key]
+        assert f"chose {said}" in verdict(report, taught=True, wanted_teacher=True)[0]
+
+
 def test_dice_are_heard_once_and_not_held_against_dice() -> None:
     report = changed(value=0.5)
     assert sentences(report).count("andom pruning") == 1

@@ -36,7 +36,13 @@ def _chosen_like_dice(report: Report) -> list[str]:
         return []
     shown = [words.metric(entry["value"], info) for entry in (random, pruned)]
     lost = words.points(abs(random["value"] - pruned["value"]), info)
-    chose = "no better than chance" if shown[0] == shown[1] else f"worse than chance, by {lost}"
+    bounds = words.known(pruned["ci95"])
+    if shown[0] == shown[1]:
+        chose = "no better than chance"
+    elif bounds is not None and bounds[0] <= random["value"] <= bounds[1]:
+        chose = f"no better than chance ({lost} worse, within the margin of so few examples)"
+    else:
+        chose = f"worse than chance, by {lost}"
     hint = "Try another criterion or another allocation."
     if "relative" in recipe["pattern"]:
         other = str(not recipe["pattern"]["relative"]).lower()
