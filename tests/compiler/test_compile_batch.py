@@ -100,6 +100,36 @@ def test_what_mixes_examples_is_computed_at_once(mixes: Callable[[Tensor], Tenso
     assert np.allclose(found(x.numpy()), model(x).detach().numpy(), atol=1e-5)
 
 
+class Constants(nn.Module):
+    """Images, and a constant that has a part for each example."""
+
+    def __init__(self, mixed: Callable[[Tensor, Tensor], Tensor], *sizes: int) -> None:
+        super().__init__()
+        self.conv, self.mixed = nn.Conv2d(3, 40, 3, padding=1), mixed
+        self.constant = nn.Parameter(torch.randn(*sizes))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.mixed(self.conv(x).relu().mean((2, 3)), self.constant)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        Constants(torch.matmul, 6, 40, 5),
+        Constants(lambda y, c: y[:, None] @ c, 6, 40, 5),
+        Constants(lambda y, c: torch.cat([y, c.expand(6, 5)], 1), 6, 5),
+        Constants(lambda y, c: torch.cat([y, c.expand(6, 5)], 1), 1, 5),
+        Constants(lambda y, c: y * c, 6, 40),
+        Constants(lambda y, c: torch.addmm(y[0, :6], y[:, :4], c), 4, 6),
+    ],
+)
+def test_constants_with_a_part_for_each_example_are_not_taken_apart(model: Constants) -> None:
+    x = torch.randn(6, 3, 40, 40)
+    found = compiled(model, x)
+    assert not loop(found)
+    assert np.allclose(found(x.numpy()), model(x).detach().numpy(), atol=1e-5)
+
+
 def test_an_exported_batch_size_is_followed() -> None:
     model, x = Plain().eval(), torch.randn(6, 3, 40, 40)
     graph = trace(model, (x,))

@@ -18,6 +18,7 @@ from secateur.compiler import compile as compile_
 from secateur.compiler.build import write
 from secateur.compiler.targets import target_of
 from secateur.compiler.toolchain import toolchain
+from secateur.errors import CompileError
 from secateur.graph.trace import trace
 
 
@@ -29,6 +30,12 @@ def test_answers_are_the_same_bits_for_any_number_of_threads(name: str) -> None:
         compiled = compile_(net, threads=threads)
         for _ in range(20):
             np.testing.assert_array_equal(compiled(*inputs), one)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 257])
+def test_numbers_of_threads_that_mean_nothing_are_refused(threads: int) -> None:
+    with pytest.raises(CompileError, match=f"threads = {threads}. Expected 1 to 256"):
+        compile_(graph("linear")[0], threads=threads)
 
 
 def test_calls_from_several_threads_wait_for_one_another() -> None:

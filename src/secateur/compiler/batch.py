@@ -51,7 +51,7 @@ def _separate(node: onnx_ir.Node, batch: int) -> bool:
     rule = RULES.get(node.op_type)
     computed = [value for value in node.inputs if value is not None and value.const_value is None]
     batched = all(_sizes(value)[:1] == (batch,) for value in (*computed, *node.outputs) if value is not None)
-    return rule is not None and not node.domain and batched and rule(node)
+    return rule is not None and not node.domain and bool(computed) and batched and rule(node)
 
 
 def _always(_: onnx_ir.Node) -> bool:
@@ -72,18 +72,23 @@ def _elementwise(node: onnx_ir.Node) -> bool:
 
 
 def _product(node: onnx_ir.Node) -> bool:
-    """Rows times a constant."""
+    """Rows times a constant matrix."""
     turned = node.attributes.get_int("transA", 0) == 1
-    added = constant(node.inputs[2]) if len(node.inputs) > 2 else None
-    same = added is None or added.ndim < 2 or added.shape[0] == 1
-    return not turned and node.inputs[0] is not None and constant(node.inputs[1]) is not None and same
+    matrix, rank = constant(node.inputs[1]), len(_sizes(node.inputs[0]))
+    added = node.inputs[2] if len(node.inputs) > 2 else None
+    known = constant(added)
+    same = added is None or (
+        len(_sizes(added)) == 2 if known is None else known.ndim < 2 or known.shape[0] == 1
+    )
+    return not turned and matrix is not None and matrix.ndim <= 2 <= rank and same
 
 
 def _behind(node: onnx_ir.Node) -> bool:
     """Along an axis behind the first; Flatten keeps the first alone."""
     default = -1 if "Softmax" in node.op_type else 1
     axis = node.attributes.get_int("axis", default) % len(_sizes(node.outputs[0]))
-    return axis == 1 if node.op_type == "Flatten" else axis != 0
+    constants = any(constant(value) is not None for value in node.inputs)  # joined to all examples at once
+    return not constants and (axis == 1 if node.op_type == "Flatten" else axis != 0)
 
 
 def _reduce(node: onnx_ir.Node) -> bool:

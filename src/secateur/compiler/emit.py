@@ -20,6 +20,9 @@ from secateur.compiler.targets import Target
 from secateur.errors import CompileError, did_you_mean
 
 
+MOST_THREADS = 256
+
+
 @dataclass(frozen=True)
 class Step:
     """What one function of `model.c` computes.
@@ -78,8 +81,10 @@ def emit(
 
     Raises:
         CompileError: an operator is not known, or is used in a way that its kernel does not know; or threads
-            are asked for where there are none.
+            are asked for where there are none, or too few or too many.
     """
+    if not 1 <= threads <= MOST_THREADS:
+        raise CompileError(f"threads = {threads}. Expected 1 to {MOST_THREADS}.")
     if threads > 1 and not target.hosted:
         raise CompileError(
             f"The target {target.name} has no operating system, and so no threads: {threads} were asked for. "

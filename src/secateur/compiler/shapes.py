@@ -11,6 +11,7 @@ from secateur.compiler.bounds import refuse_contradictions, refuse_large
 from secateur.compiler.kernels import PLANES
 from secateur.compiler.operands import refuse_operands
 from secateur.compiler.passes.functions import write_out_
+from secateur.compiler.passes.outputs import own_outputs_
 from secateur.compiler.targets import Target
 from secateur.graph.folding import worth_folding
 from secateur.surgery.onnx.example import input_shapes
@@ -32,6 +33,7 @@ def fix_shapes_(graph: onnx_ir.Model, sizes: Mapping[str, Sequence[int]]) -> Non
         value.shape = onnx_ir.Shape(shape)
     refuse_large(graph)
     write_out_(graph)
+    own_outputs_(graph)
     refuse_contradictions(graph)
     for _ in range(ROUNDS):  # what is folded makes more shapes known, and those more constants
         before = len(graph.graph)
@@ -43,12 +45,18 @@ def fix_shapes_(graph: onnx_ir.Model, sizes: Mapping[str, Sequence[int]]) -> Non
                 value.shape = onnx_ir.Shape(value.const_value.numpy().shape)
         common.ShapeInferencePass(check_type=False, strict_mode=False)(graph)
         fold_constants(graph, should_fold=worth_folding, output_size_limit=sys.maxsize)
-        common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(graph)
+        _lift_constants_(graph)
         common.RemoveUnusedNodesPass()(graph)
         if len(graph.graph) == before:
             break
+    own_outputs_(graph)  # some became constants
+    _lift_constants_(graph)
     refuse_large(graph)
     refuse_operands(graph)
+
+
+def _lift_constants_(graph: onnx_ir.Model) -> None:
+    common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(graph)
 
 
 def pitches(graph: onnx_ir.Model, target: Target) -> dict[str, int]:

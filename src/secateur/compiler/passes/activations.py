@@ -1,5 +1,7 @@
 """Which layers apply their activation function while the sum is still in a register?"""
 
+import math
+
 import onnx_ir
 
 from secateur.compiler.passes.match import absorb_, only_reader, scalar
@@ -23,7 +25,7 @@ def _activation(node: onnx_ir.Node) -> tuple[str, tuple[float, float]] | None:
         return "Relu", (0.0, 0.0)
     if node.op_type == "Clip":
         low, high = (
-            scalar(value, bound) for value, bound in zip(_bounds(node), (-3.4e38, 3.4e38), strict=True)
+            scalar(value, bound) for value, bound in zip(_bounds(node), (-math.inf, math.inf), strict=True)
         )
         return None if low is None or high is None else ("Clip", (low, high))
     return None
