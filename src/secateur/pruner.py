@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from secateur.core.copies import unwrapped
 from secateur.core.masks import Masks
 from secateur.core.task import Calibration
 from secateur.errors import RecipeError, ResumeError
@@ -68,7 +69,7 @@ class Pruner:
         self.recipe = recipe
         self.data = data
         self.structure = structure
-        self.copies = tuple(copies)
+        self.copies = tuple(map(unwrapped, copies))
         self.steps_done = 0
         self.due = 0.0
         self.rewound = False
@@ -83,6 +84,7 @@ class Pruner:
         if state is not None:
             self.load_state_dict(state)
             return
+        self.hold()  # copies of another network are refused here, not after a step of training
         if recipe.recovery.penalty is not None:
             self._doomed = find_units(model, recipe, data=data, structure=structure)
         self._keep_early_weights()
@@ -150,13 +152,22 @@ class Pruner:
         For a pruner that has removed nothing yet. `Pruner(..., state=state)` goes on in any case.
 
         Raises:
-            ResumeError: the state belongs to another recipe, or this pruner has removed weights that the
-                saved one keeps.
+            ResumeError: the state belongs to another recipe or network, or this pruner has removed weights
+                that the saved one keeps.
         """
         if state["fingerprint"] != self.recipe.fingerprint:
             raise ResumeError(
                 f"The saved pruner follows recipe {state['fingerprint']}, this one "
                 f"{self.recipe.fingerprint}. Resume with the recipe that the run was started with."
+            )
+        own = {name: tuple(mask.shape) for name, mask in self.masks.tensors.items()}
+        theirs = {name: tuple(mask.shape) for name, mask in state["masks"].items()}
+        if own != theirs:
+            name = min(n for n in own.keys() | theirs.keys() if own.get(n) != theirs.get(n))
+            raise ResumeError(
+                f"The saved pruner belongs to another network: its mask of {name!r} has the shape "
+                f"{theirs.get(name)}, here {own.get(name)}. Resume with the network that the run was "
+                "started with."
             )
         weights = dict(self.model.named_parameters())
         masks = Masks({name: mask.to(weights[name].device) for name, mask in state["masks"].items()})

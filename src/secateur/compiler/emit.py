@@ -19,7 +19,6 @@ from secateur.compiler.program import Program, Tensor
 from secateur.compiler.targets import Target
 from secateur.errors import CompileError, did_you_mean
 
-
 MOST_THREADS = 256
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from secateur.core.precision import at_least_float32
 from secateur.errors import RecipeError
 from secateur.quantize.form import Form, rounded
 
@@ -89,7 +90,9 @@ class GridWeight(Form):
     def forward(self) -> Tensor:
         """The weight on its grid."""
         scale = self.scale().reshape(-1, *[1] * (self.latent.dim() - 1))
-        level = rounded((self.latent / scale).clamp(-self.levels, self.levels))
+        # in half precision the square of a scale, which the gradient is divided by, would vanish
+        steps = at_least_float32(self.latent) / at_least_float32(scale)
+        level = rounded(steps.clamp(-self.levels, self.levels)).to(scale.dtype)
         weight: Tensor = level * scale
         return weight.masked_fill(~self.mask, 0)
 
@@ -128,11 +131,12 @@ def best_scales(rows: Tensor, levels: int) -> Tensor:
 
     Clipping a few large weights is worth it where the steps between all others get finer.
     """
+    tiny = max(TINY, torch.finfo(rows.dtype).tiny)
     largest = rows.abs().amax(dim=1)
-    best = (largest / levels).clamp_min(TINY)
+    best = (largest / levels).clamp_min(tiny)
     least = torch.full_like(best, torch.inf)
     for share in torch.linspace(0.25, 1, TRIED).tolist():
-        scale = (share * largest / levels).clamp_min(TINY)
+        scale = (share * largest / levels).clamp_min(tiny)
         level = (rows / scale[:, None]).round().clamp(-levels, levels)
         error = (level * scale[:, None] - rows).square().sum(dim=1)
         best = torch.where(error < least, scale, best)

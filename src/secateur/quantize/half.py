@@ -49,7 +49,7 @@ class HalfWeight(Form):
 
     def forward(self) -> Tensor:
         """Rounded; the gradient is not, since many are too small for 16 bits."""
-        largest = torch.finfo(self.dtype).max
+        largest = min(torch.finfo(dtype).max for dtype in (self.dtype, self.latent.dtype))
         latent = self.latent.clamp(-largest, largest)
         half = latent.to(self.dtype).to(latent.dtype)
         return straight_through(half, latent).masked_fill(~self.mask, 0)

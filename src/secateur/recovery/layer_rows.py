@@ -4,7 +4,7 @@ A linear layer or a convolution is weight @ row + bias, for each example and eac
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import dropwhile, product
 from math import prod
@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree as pytree
 from torch.utils.hooks import RemovableHandle
 
 from secateur.core.masks import Masks
@@ -30,7 +32,7 @@ _BatchNorm = nn.modules.batchnorm._BatchNorm
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer of plain rows: its name, itself, and the BatchNorm that reads what it answers, or None."""
+    """A layer of plain rows: its name, itself, and the BatchNorm that alone reads its answers, or None."""
 
     name: str
     module: Fittable
@@ -68,14 +70,34 @@ def layers(model: nn.Module, masks: Masks, data: Calibration, batch: Any) -> lis
     hooks += [
         norm.register_forward_pre_hook(read, with_kwargs=True) for norm in model.modules() if _adaptable(norm)
     ]
-    _call(model, data, batch, hooks)
+    with _Readers(made) as readers:
+        _call(model, data, batch, hooks)
+    alone = {made[number][0] for number, count in readers.counts.items() if count == 1}
     often = Counter(calls)
     lost = {name.rpartition(".")[0] for name, mask in masks.tensors.items() if not bool(mask.all())}
     once = [module for module in calls if often[module] == 1]
     return [
-        Layer(names[module], module, norms.get(module))  # type: ignore[arg-type]
+        Layer(names[module], module, norms.get(module) if module in alone else None)  # type: ignore[arg-type]
         for module in dropwhile(lambda module: names[module] not in lost, once)
     ]
+
+
+class _Readers(TorchFunctionMode):
+    """Counts the operations that compute something from these tensors."""
+
+    def __init__(self, made: Mapping[int, object]) -> None:
+        super().__init__()
+        self.made = made
+        self.counts: Counter[int] = Counter()
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if any(isinstance(leaf, Tensor) for leaf in pytree.tree_leaves(result)):
+            leaves = {id(leaf) for leaf in pytree.tree_leaves((args, kwargs))}
+            self.counts.update(leaves & self.made.keys())
+        return result
 
 
 def _adaptable(norm: nn.Module) -> bool:

@@ -14,6 +14,8 @@ from secateur.graph.calls import Calls, recording
 from secateur.graph.skips import may_pass
 from secateur.surgery.answers import Inputs, answers
 
+SMALLEST = 1e-4  # of the largest output: what smaller ones count as
+
 
 @dataclass(frozen=True)
 class Certificate:
@@ -21,7 +23,7 @@ class Certificate:
 
     Attributes:
         max_abs_diff: the largest difference of any output.
-        relative: that, relative to the largest absolute output of the masked network.
+        relative: the largest difference relative to the largest number of its output; see `compare`.
         inputs: how many inputs were compared, random ones and real ones.
         dtype: of the comparison; "float64" where rounding in float32 alone was above the tolerance.
     """
@@ -118,20 +120,27 @@ def tells(output: Tensor) -> bool:
 
 
 def compare(expected: Sequence[Tensor], got: Sequence[Tensor]) -> tuple[float, float]:
-    """(largest difference, largest absolute value expected), over all outputs."""
+    """(largest difference, largest difference relative to the largest absolute value of its output).
+
+    Outputs below 1e-4 of the largest one count as that large: what cancels in them may have been as large.
+    """
     if [x.shape for x in expected] != [x.shape for x in got]:
         raise SurgeryError(
             f"it answers shapes {[tuple(x.shape) for x in got]}, the masked one "
             f"{[tuple(x.shape) for x in expected]}"
         )
-    worst = largest = 0.0
+    found: list[tuple[float, float]] = []
     for a, b in zip(expected, got, strict=True):
         if a.numel():
             a, b = (x.to(torch.complex128 if x.is_complex() else torch.float64) for x in (a, b))
             difference = (a - b).abs().masked_fill(_alike(a, b), 0.0)
-            worst = max(worst, float(difference.nan_to_num(torch.inf, torch.inf).max()))
-            largest = max(largest, float(a.abs().nan_to_num(0.0, 0.0, 0.0).max()))
-    return worst, largest
+            worst = float(difference.nan_to_num(torch.inf, torch.inf).max())
+            found.append((worst, float(a.abs().nan_to_num(0.0, 0.0, 0.0).max())))
+    least = max(SMALLEST * max((size for _, size in found), default=0.0), torch.finfo(torch.float32).tiny)
+    return (
+        max((worst for worst, _ in found), default=0.0),
+        max((worst / max(size, least) for worst, size in found), default=0.0),
+    )
 
 
 def _alike(a: Tensor, b: Tensor) -> Tensor:
@@ -140,7 +149,6 @@ def _alike(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _certificate(pairs: Sequence[tuple[Sequence[Tensor], Sequence[Tensor]]]) -> Certificate:
-    worst, largest = (max(each) for each in zip(*(compare(*pair) for pair in pairs), strict=True))
+    worst, relative = (max(each) for each in zip(*(compare(*pair) for pair in pairs), strict=True))
     floats = {str(x.dtype).removeprefix("torch.") for out, _ in pairs for x in out if x.is_floating_point()}
-    relative = worst / max(largest, torch.finfo(torch.float32).tiny)
     return Certificate(worst, relative, len(pairs), min(floats, default="float32"))

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+from secateur.core.copies import unwrapped
 from secateur.core.groups import Group
 from secateur.errors import SurgeryError
 from secateur.surgery.slicing import named_tensors
@@ -74,7 +75,7 @@ def twin(copy: nn.Module, model: nn.Module) -> nn.Module:
     Raises:
         SurgeryError: it is no copy: names or shapes differ.
     """
-    inner = copy.module if isinstance(copy, torch.optim.swa_utils.AveragedModel) else copy
+    inner = unwrapped(copy)
     own = {name: tuple(tensor.shape) for name, tensor in named_tensors(inner).items()}
     theirs = {name: tuple(tensor.shape) for name, tensor in named_tensors(model).items()}
     if own != theirs:

@@ -98,7 +98,7 @@ def slice_state(
     for parameter in [p for group in optimizer.param_groups for p in group["params"]]:
         state = dict(optimizer.state.get(parameter, {}))
         journal.add(partial(_put_back, optimizer, parameter, pytree.tree_map(_cloned, state)))
-        for key, value in state.items() if id(parameter) in kept else ():
+        for key, value in state.items():
             cut = _cutter(optimizer, parameter, str(key), names, kept)
             optimizer.state[parameter][key] = pytree.tree_map(cut, value)
 
@@ -110,17 +110,21 @@ def _cutter(
     names: Mapping[int, str],
     kept: Mapping[int, Mapping[int, Tensor]],
 ) -> Callable[[Any], Any]:
+    elements = sum(p.numel() for group in optimizer.param_groups for p in group["params"])
+
     def cut(value: Any) -> Any:
         if not isinstance(value, Tensor) or value.numel() == 1:
             return value
-        if value.shape != parameter.shape:
+        of_all = value.shape == (elements,) != parameter.shape  # as L-BFGS keeps them
+        own = id(parameter) in kept or of_all
+        if own and value.shape != parameter.shape:
             raise SurgeryError(
                 f"{type(optimizer).__name__} keeps {key!r} of shape {tuple(value.shape)} for "
                 f"{names[id(parameter)]}, of shape {tuple(parameter.shape)}, and which part of it belongs to "
                 "which channel is not known. Cut with an optimizer whose state has the parameter's shape, "
                 "such as SGD or AdamW, or make the optimizer anew after the cut."
             )
-        return take(value, kept[id(parameter)])
+        return take(value, kept[id(parameter)]) if own else value
 
     return cut
 

@@ -5,6 +5,7 @@ They are computed in single precision here, on the grid's points.
 
 import numpy as np
 import onnx_ir
+from numpy.typing import NDArray
 from onnx_ir import tape
 
 from secateur.compiler.passes.match import constant, scalar, shape_, sizes
@@ -19,6 +20,14 @@ def round_to_grids_(graph: onnx_ir.Model) -> None:
             _read_before_padding_(graph, node)
     for node in list(graph.graph):
         rounding = node.inputs[0].producer() if node.inputs and node.inputs[0] is not None else None
+        stored = _dequantized(node) if node.op_type == "DequantizeLinear" else None
+        if stored is not None:
+            name = node.outputs[0].name
+            value = onnx_ir.val(f"{name}.known", const_value=onnx_ir.tensor(stored))
+            graph.graph.register_initializer(value)
+            node.outputs[0].replace_all_uses_with(value)
+            graph.graph.remove(node, safe=True)
+            continue
         if node.op_type != "DequantizeLinear" or rounding is None or rounding.op_type != "QuantizeLinear":
             continue
         ends = _ends(rounding, node)
@@ -30,6 +39,22 @@ def round_to_grids_(graph: onnx_ir.Model) -> None:
         node.outputs[0].replace_all_uses_with(answer, replace_graph_outputs=True)
         answer.name = node.outputs[0].name
         graph.graph.remove(node, safe=True)
+
+
+def _dequantized(node: onnx_ir.Node) -> NDArray[np.float32] | None:
+    """The numbers of constant bytes; None where they are computed, or have scales for blocks."""
+    given = [constant(value) for value in node.inputs]
+    known = [array for array in given if array is not None]
+    if len(known) < len(given) or "block_size" in node.attributes:
+        return None
+    stored, *grid = known
+    wide = [1] * stored.ndim
+    if grid[0].size > 1:
+        wide[node.attributes.get_int("axis", 1)] = -1
+    scale, *zero = (array.reshape(wide) for array in grid)
+    from_zero = stored.astype(np.int32) - (zero[0].astype(np.int32) if zero else 0)
+    found: NDArray[np.float32] = from_zero.astype(np.float32) * scale.astype(np.float32)
+    return found
 
 
 def _read_before_padding_(graph: onnx_ir.Model, reading: onnx_ir.Node) -> None:

@@ -4,7 +4,7 @@ import onnx_ir
 
 
 def own_outputs_(graph: onnx_ir.Model) -> None:
-    """Each of them becomes the output of an Identity of its own, which copies it to where the caller reads it."""
+    """Each of them is copied to where the caller reads it, by an Identity of its own."""
     known = {value.name for node in graph.graph for value in node.outputs}
     known |= {value.name for value in (*graph.graph.inputs, *graph.graph.initializers.values())}
     seen: set[onnx_ir.Value] = set()

@@ -59,15 +59,14 @@ def certify_graph(
         pairs = [compare(a, b) for a, b in zip(expected, _answers(cut, given), strict=True)]
     except (ExportError, SurgeryError) as error:
         raise _refused(f"{str(error).rstrip('.')}.", cut, inputs[0], left) from error
-    worst, largest = (max(values) for values in zip(*pairs, strict=True))
+    worst, relative = (max(values) for values in zip(*pairs, strict=True))
     dtype = coarsest(cut)
     tolerance = max(tolerance, ROUNDINGS * torch.finfo(dtype).eps if dtype.itemsize < 4 else 0.0)
-    relative = worst / max(largest, torch.finfo(torch.float32).tiny)
     found = Certificate(worst, relative, len(given), str(dtype).removeprefix("torch."))
     if not found.relative <= tolerance:
         why = (
-            f"Its outputs differ by {worst:.3g} from those of the masked graph, of up to {largest:.3g}; "
-            f"expected at most {tolerance:g} of that."
+            f"Its outputs differ by {worst:.3g} from those of the masked graph, {relative:.3g} of the "
+            f"largest number of the same output; expected at most {tolerance:g} of that."
         )
         raise _refused(why, cut, inputs[0], left)
     return found

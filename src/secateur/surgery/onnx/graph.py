@@ -68,7 +68,10 @@ def _slice_(graph: onnx_ir.Graph, left: Kept) -> None:
         name = value.name or ""
         if left.loses(name) and value.shape is not None:
             sizes = zip(value.shape, left.values.shapes[name], left.shape(name), strict=True)
-            value.shape = onnx_ir.Shape([now if now != was else size for size, was, now in sizes])
+            # a free size that became smaller was a multiple of the width, such as batch * heads
+            value.shape = onnx_ir.Shape(
+                [size if now == was else now if isinstance(size, int) else None for size, was, now in sizes]
+            )
 
 
 def _changes(cut: onnx_ir.Model, left: Kept) -> Iterable[tuple[onnx_ir.Node, Change]]:
