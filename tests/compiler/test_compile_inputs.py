@@ -117,5 +117,5 @@ def test_wrong_inputs_are_one_clear_error(kind: str, network: tuple[CompiledMode
 
 
 def test_as_many_inputs_as_the_network_has(network: tuple[CompiledModel, nn.Module]) -> None:
-    with pytest.raises(CompileError, match="takes 1 inputs, got 2"):
+    with pytest.raises(CompileError, match="takes 1 input, got 2"):
         network[0](torch.zeros(4, 6), torch.zeros(4, 6))

@@ -135,11 +135,11 @@ def test_outputs_that_cannot_be_compared(tmp_path: Path) -> None:
 
 def test_equal_infinities_do_not_differ() -> None:
     one, other = [np.array([1.0, np.inf])], [np.array([1.0, -np.inf])]
-    assert checking._difference(one, one) == 0
+    assert checking._difference(one, one, checking.TOLERANCE) == 0
     with pytest.raises(ExportError, match="other infinite outputs"):
-        checking._difference(one, other)
+        checking._difference(one, other, checking.TOLERANCE)
     with pytest.raises(ExportError, match=r"outputs \[\(\(2,\), 'float64'\)\] where the file has \[\(\(1,\)"):
-        checking._difference([np.zeros(1)], one)
+        checking._difference([np.zeros(1)], one, checking.TOLERANCE)
 
 
 @pytest.mark.parametrize("name", ["model.py", "model.safetensors"])

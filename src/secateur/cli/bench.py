@@ -3,16 +3,18 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
+from secateur.cli.shapes import shape_option
 from secateur.version import VERSION
 
 if TYPE_CHECKING:
     from secateur.measure.latency import Timing
     from secateur.measure.machine import Machine
 
+Sizes: TypeAlias = dict[str, list[int]]
 WARMUP = 10  # calls
 
 
@@ -34,8 +36,17 @@ WARMUP = 10  # calls
     metavar="FILE.py:NAME",
     help="Only with --runtime torch: the task with the network's class, which a saved file does not hold.",
 )
+@shape_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(model: Path, threads: int, batch: int, runtime: str, task: str | None, as_json: bool) -> None:
+def command(
+    model: Path,
+    threads: int,
+    batch: int,
+    runtime: str,
+    task: str | None,
+    sizes: dict[str, list[int]],
+    as_json: bool,
+) -> None:
     """Measure how long one call takes: median, 10th and 90th percentile.
 
     Inputs are random, the weights are those of the file.
@@ -45,11 +56,13 @@ def command(model: Path, threads: int, batch: int, runtime: str, task: str | Non
             "--runtime torch and --task FILE.py:NAME belong together: PyTorch needs the network's class, "
             "and the others do not."
         )
+    if task and sizes:
+        raise click.UsageError("--shape is of a file's inputs; with --task they are its example_inputs.")
     from secateur.measure.latency import time_calls
     from secateur.measure.machine import describe
 
     calls = {"onnxruntime": _onnx, "compiled": _compiled}
-    call = _torch(model, task, threads, batch) if task else calls[runtime](model, threads, batch)
+    call = _torch(model, task, threads, batch) if task else calls[runtime](model, threads, batch, sizes)
     timing = time_calls({"call": call}, warmup=WARMUP)["call"]
     setting = {"runtime": runtime, "threads": threads, "batch": batch}
     if as_json:
@@ -58,13 +71,13 @@ def command(model: Path, threads: int, batch: int, runtime: str, task: str | Non
         click.echo("\n".join(_lines(model, setting, timing, describe())))
 
 
-def _onnx(model: Path, threads: int, batch: int) -> Callable[[], object]:
+def _onnx(model: Path, threads: int, batch: int, sizes: Sizes) -> Callable[[], object]:
     from secateur.measure.runtimes import onnx_call
 
-    return onnx_call(_source(model), threads=threads, batch=batch)
+    return onnx_call(_source(model), threads=threads, batch=batch, sizes=sizes)
 
 
-def _compiled(model: Path, threads: int, batch: int) -> Callable[[], object]:
+def _compiled(model: Path, threads: int, batch: int, sizes: Sizes) -> Callable[[], object]:
     from secateur.compiler import compile as compile_
     from secateur.measure.runtimes import batch_shape
     from secateur.surgery.onnx.example import example_inputs
@@ -76,9 +89,9 @@ def _compiled(model: Path, threads: int, batch: int) -> Callable[[], object]:
         for value in graph.graph.inputs
         if value.shape is not None
     }
-    sizes = {name: batch_shape(name, shape, batch) for name, shape in declared.items()}
-    compiled = compile_(model, shapes=sizes, threads=threads)
-    inputs = example_inputs(graph, sizes)
+    shapes = {name: batch_shape(name, shape, batch, sizes) for name, shape in declared.items()}
+    compiled = compile_(model, shapes=shapes, threads=threads)
+    inputs = example_inputs(graph, shapes)
     return lambda: compiled(*inputs)
 
 

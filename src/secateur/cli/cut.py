@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from secateur.recipe import Recipe
     from secateur.surgery.onnx.network import GraphCut
 
+OF_TRAINING = ("schedule", "recovery", "compress")
+"""Parts of a recipe that a cut does not follow."""
+
 
 @click.command("cut")
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.onnx|MODEL.sct")
@@ -67,7 +70,13 @@ def command(
     real = [read_inputs(graph, inputs_file)] if inputs_file else []
     inputs = real if real and not sizes else [example_inputs(graph, sizes), *real]
     done = cut_onnx(graph, recipe, inputs)
-    metadata = {"recipe": recipe.to_dict(), "certificate": done.certificate.relative}
+    used = {key: value for key, value in recipe.to_dict().items() if key not in OF_TRAINING}
+    certificate = {
+        "max_abs_diff": done.certificate.max_abs_diff,
+        "relative": done.certificate.relative,
+        "inputs": done.certificate.inputs,
+    }
+    metadata = {"recipe": used, "certificate": certificate}
     data = file_bytes(done.graph, out.suffix, metadata)
     before = len(file_bytes(done.structure.graph, out.suffix, {}))
     milliseconds = _times(done, inputs[0], threads)
@@ -76,11 +85,7 @@ def command(
         "inputs": described(graph, inputs[0]),
         "figures": {**_figures(done), "bytes": [before, len(data)], "milliseconds": milliseconds},
         "groups": _channels(done),
-        "certificate": {
-            "max_abs_diff": done.certificate.max_abs_diff,
-            "relative": done.certificate.relative,
-            "inputs": done.certificate.inputs,
-        },
+        "certificate": certificate,
     }
     show(found, out, as_json)
 
@@ -123,11 +128,11 @@ def _check_out(out: Path, overwrite: bool) -> None:
 
 
 def _channels(done: "GraphCut") -> dict[str, list[int]]:
-    """Group -> channels or heads that are left, and that there were."""
+    """Group -> channels or heads that there were, and that are left."""
     from secateur.patterns.channels import channels_of
 
     each = {group.name: channels_of(group) for group in done.structure.groups}
-    return {name: [each[name] * units for units in counts] for name, counts in done.left.items()}
+    return {name: [each[name] * whole, each[name] * left] for name, (left, whole) in done.left.items()}
 
 
 def _figures(done: "GraphCut") -> dict[str, list[int]]:

@@ -57,7 +57,7 @@ def groups_table(groups: dict[str, list[int]]) -> "Table":
     grid.add_column("group", overflow="fold")
     grid.add_column("before", justify="right")
     grid.add_column("left", justify="right")
-    for name, (left, whole) in groups.items():
+    for name, (whole, left) in groups.items():
         grid.add_row(Text(name), f"{whole:,}", f"{left:,}")
     return grid
 

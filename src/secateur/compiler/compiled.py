@@ -47,7 +47,9 @@ class CompiledModel:
         """
         wanted = self.sources.inputs
         if len(inputs) != len(wanted):
-            raise CompileError(f"The network takes {len(wanted)} inputs, got {len(inputs)}.")
+            raise CompileError(
+                f"The network takes {len(wanted)} input{'s' * (len(wanted) != 1)}, got {len(inputs)}."
+            )
         arrays = [_array(x, tensor) for x, tensor in zip(inputs, wanted, strict=True)]
         outputs = [np.empty(tensor.shape, tensor.dtype) for tensor in self.sources.outputs]
         with self._lock:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import onnx
 import onnxruntime
 import torch
 from torch.utils._pytree import tree_leaves
@@ -15,6 +16,8 @@ from secateur.emit.attributes import Array
 from secateur.errors import ArtifactError, ExportError
 
 TOLERANCE = 1e-4  # of the largest output
+ROUNDINGS = 8  # steps of a 16-bit number that outputs may differ by
+COARSE = {onnx.TensorProto.FLOAT16: torch.float16, onnx.TensorProto.BFLOAT16: torch.bfloat16}
 BATCHES = (1, 3)
 OTHERS = (16, 64, 224)  # sizes of the other free axes, until the file takes one
 TYPES = {"tensor(float)": "float32", "tensor(double)": "float64"}
@@ -47,13 +50,21 @@ def trials(model: bytes) -> list[Trial]:
     return [_trial(session, batch) for batch in (BATCHES if free else BATCHES[:1])]
 
 
-def check(tried: Sequence[Trial], source: str, weights: bytes) -> float:
+def rounding(model: onnx.ModelProto) -> float:
+    """How far apart answers may be, of the largest output: more where weights have 16 bits."""
+    kinds = {tensor.data_type for tensor in model.graph.initializer}
+    steps = [torch.finfo(dtype).eps for kind, dtype in COARSE.items() if kind in kinds]
+    return max([TOLERANCE, *(ROUNDINGS * step for step in steps)])
+
+
+def check(tried: Sequence[Trial], source: str, weights: bytes, tolerance: float = TOLERANCE) -> float:
     """Import the emitted module and run it on the same inputs.
 
     Args:
         tried: on the model.
         source: of the module.
         weights: its safetensors file.
+        tolerance: of the largest output.
 
     Returns:
         The largest difference of an output, relative to the largest output.
@@ -62,7 +73,7 @@ def check(tried: Sequence[Trial], source: str, weights: bytes) -> float:
         ExportError: the module does not run, or answers something else.
     """
     network = _loaded(source, weights)
-    return max(_difference(trial.outputs, _answers(network, trial.inputs)) for trial in tried)
+    return max(_difference(trial.outputs, _answers(network, trial.inputs), tolerance) for trial in tried)
 
 
 def _loaded(source: str, weights: bytes) -> Any:
@@ -119,7 +130,7 @@ def _random(value: Any, batch: int, other: int, random: np.random.Generator) -> 
     return random.integers(0, 2, sizes).astype(dtype)
 
 
-def _difference(expected: list[Array], answers: list[Array]) -> float:
+def _difference(expected: list[Array], answers: list[Array], tolerance: float) -> float:
     """The largest relative difference; equal infinities and NaNs do not differ."""
     shapes = [[(array.shape, array.dtype.name) for array in arrays] for arrays in (expected, answers)]
     if shapes[0] != shapes[1]:
@@ -134,9 +145,9 @@ def _difference(expected: list[Array], answers: list[Array]) -> float:
         if not np.array_equal(wide[~known], other[~known], equal_nan=True):
             raise _different("other infinite outputs")
         worst = max(worst, float(np.abs(wide[known] - other[known]).max(initial=0)) / scale)
-    if not worst <= TOLERANCE:
+    if not worst <= tolerance:
         raise _different(
-            f"outputs that differ by {worst:.3g} of the largest; at most {TOLERANCE:g} is rounding"
+            f"outputs that differ by {worst:.3g} of the largest; at most {tolerance:g} is rounding"
         )
     return worst
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from safetensors.numpy import save
 
-from secateur.emit.check import check, trials
+from secateur.emit.check import check, rounding, trials
 from secateur.emit.read import load, simplify
 from secateur.emit.source import write_source
 from secateur.errors import OutputError
@@ -50,7 +50,7 @@ def emit_python(
     tried = trials(model.SerializeToString())
     code, state = write_source(*simplify(model))
     weights = save({name: np.ascontiguousarray(array).reshape(array.shape) for name, array in state.items()})
-    difference = check(tried, code, weights)
+    difference = check(tried, code, weights, rounding(model))
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -123,6 +123,12 @@ def _first(holds: Callable[[int], bool], low: int, high: int) -> int:
     return high
 
 
+def _limits(recipe: Recipe) -> str:
+    """What holds units back, of the recipe and its pattern."""
+    own = [f"the pattern's {name}" for name in ("minimum", "round_to") if hasattr(recipe.pattern, name)]
+    return " or ".join(["the floor", *own])
+
+
 def _check_reachable(plan: CoupledPlan, recipe: Recipe) -> None:
     gone = {g.name: most for g, most in zip(plan.groups, plan.most, strict=True)}
     if plan.stay:  # which blocks is not known yet: it may be the largest
@@ -133,5 +139,5 @@ def _check_reachable(plan: CoupledPlan, recipe: Recipe) -> None:
             f"sparsity = {recipe.sparsity:g} is out of reach: with {recipe.pattern} and a floor of "
             f"{100 * recipe.floor:g} %, {100 * possible:.2f} % of the {recipe.measure.replace('_', '-')} may "
             f"go, from {len(plan.groups)} groups. Ask for sparsity = {int(possible * 1e4) / 1e4:g} at most, "
-            "lower the floor, the minimum or round_to, or skip fewer weights."
+            f"lower {_limits(recipe)}, or skip fewer weights."
         )

@@ -3,7 +3,7 @@
 `onnx_call` and `torch_call` answer a call without arguments for `secateur.measure.latency.time_calls`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,19 +19,27 @@ FLOATS = {"float16": "float16", "float": "float32", "double": "float64"}
 INTEGERS = {"bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
 
 
-def onnx_call(onnx: bytes | Path, *, threads: int, batch: int, seed: int = 0) -> Callable[[], object]:
+def onnx_call(
+    onnx: bytes | Path,
+    *,
+    threads: int,
+    batch: int,
+    sizes: Mapping[str, Sequence[int]] | None = None,
+    seed: int = 0,
+) -> Callable[[], object]:
     """A forward call in ONNX Runtime on random inputs.
 
     Args:
         onnx: the model, as bytes or as a file.
         threads: for one operator; operators run one after the other.
         batch: size of the first axis of every input, where the model leaves it open.
+        sizes: input -> all its sizes, where more than the batch is open.
         seed: of the random inputs.
     """
     session = _session(onnx, threads)
     random = np.random.default_rng(seed)
     feeds = {
-        node.name: _random_input(node.type, batch_shape(node.name, node.shape, batch), random)
+        node.name: _random_input(node.type, batch_shape(node.name, node.shape, batch, sizes or {}), random)
         for node in session.get_inputs()
     }
     try:
@@ -117,19 +125,23 @@ def _name(onnx: bytes | Path) -> str:
     return "the model" if isinstance(onnx, bytes) else str(onnx)
 
 
-def batch_shape(name: str, declared: Sequence[int | str | None], batch: int) -> list[int]:
-    """The declared shape of an input with the batch filled in.
+def batch_shape(
+    name: str, declared: Sequence[int | str | None], batch: int, sizes: Mapping[str, Sequence[int]]
+) -> list[int]:
+    """The shape of an input that is given in `sizes`, else the declared one with the batch filled in.
 
     Raises:
-        SecateurError: another size is open, or the batch is fixed to another number.
+        SecateurError: another size is open, the batch is fixed to another number, or `sizes` do not fit.
     """
+    if name in sizes:
+        return _given(name, declared, sizes[name])
     first, rest = declared[:1], declared[1:]
     for axis, size in enumerate(rest, start=1):
         if not isinstance(size, int):
             raise SecateurError(
                 f"The input {name!r} has the shape {list(declared)}, whose axis {axis} is open, so "
-                "there is no one size to time. Only the first axis, the batch, may be open: export "
-                "the model with the size that matters to you, as in example_inputs."
+                "there is no one size to time. Only the first axis, the batch, may be open: say which "
+                f"sizes matter to you (--shape {name}=...), or export the model with them."
             )
     if first and isinstance(first[0], int) and first[0] != batch:
         raise SecateurError(
@@ -138,6 +150,16 @@ def batch_shape(name: str, declared: Sequence[int | str | None], batch: int) -> 
             "with an open first axis."
         )
     return [batch for _ in first] + [size for size in rest if isinstance(size, int)]
+
+
+def _given(name: str, declared: Sequence[int | str | None], sizes: Sequence[int]) -> list[int]:
+    pairs = zip(declared, sizes, strict=False)
+    if len(declared) != len(sizes) or any(isinstance(was, int) and was != now for was, now in pairs):
+        raise SecateurError(
+            f"The input {name!r} has the shape {list(declared)}, which {list(sizes)} does not fit. Expected "
+            "all its sizes, those that are fixed as they are."
+        )
+    return list(sizes)
 
 
 def _random_input(onnx_type: str, shape: list[int], random: np.random.Generator) -> Any:

@@ -18,7 +18,9 @@ def read(path: Path) -> Recipe:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise RecipeError(f"The recipe {path} cannot be read: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
         raise RecipeError(f"The recipe {path} cannot be read: {error}.") from error
     try:
         return from_dict(tomllib.loads(text))

@@ -154,9 +154,10 @@ def _speed(report: Report) -> str:
     if ratio >= words.FASTER:
         return measured
     if not is_missing(report["cut"]):
+        counted = "" if report["recipe"]["measure"] == "multiply_adds" else " measure = 'multiply_adds',"
         return (
             f"{measured} A network this small, or layers this narrow, cost ONNX Runtime about the same for "
-            "any width. A higher sparsity, measure = 'multiply_adds', or fewer layers would help."
+            f"any width. A higher sparsity,{counted} or fewer layers would help."
         )
     return (
         f"{measured} ONNX Runtime multiplies by zeros like by any other number, so zeros alone save bytes, "
@@ -176,7 +177,10 @@ def _random(report: Report) -> list[str]:
     random = words.known(report["random_baseline"])
     if random is None or _chosen_like_dice(report):
         return []
-    return [f"Random pruning at the same sparsity {_reaches(report, random)}."]
+    bounds = words.known(report["pruned"]["ci95"])
+    close = bounds is not None and bounds[0] <= random["value"] <= bounds[1]
+    margin = ", within the margin of so few examples" if close else ""
+    return [f"Random pruning at the same sparsity {_reaches(report, random)}{margin}."]
 
 
 def _small_dense(report: Report) -> list[str]:

@@ -95,8 +95,8 @@ def _shape(value: onnx_ir.Value, sizes: Sizes) -> tuple[int, ...]:
     if free:
         example = ",".join(str(size or 224) for size in declared)
         raise ArtifactError(
-            f"The input {name!r} has the shape {_shown(value)}, where {len(free)} sizes beside the "
-            f"batch are free. Give all of its sizes, for example --shape {name}={example}"
+            f"The input {name!r} has the shape {_shown(value)}, where more sizes are free than the batch: "
+            f"{len(free)}. Give all of its sizes, for example --shape {name}={example}"
         )
     return tuple(size or 1 for size in declared)
 
