@@ -189,3 +189,21 @@ def test_all_parameters_can_be_what_is_counted() -> None:
 
 def test_empty_masks_apply_to_anything() -> None:
     Masks().apply_(network())
+
+
+def test_state_of_another_network_is_refused() -> None:
+    state = Pruner(network(), recipe()).state_dict()
+    wider = nn.Sequential(nn.Linear(16, 40), nn.ReLU(), nn.Linear(40, 8))
+    with pytest.raises(ResumeError, match=r"mask of '0.weight' has the shape \(32, 16\), here \(40, 16\)"):
+        Pruner(wider, recipe(), state=state)
+    with pytest.raises(ResumeError, match="belongs to another network"):
+        Pruner(nn.Sequential(nn.Linear(16, 32)), recipe(), state=state)
+
+
+def test_a_moving_average_is_held_through_its_wrapper_and_no_other_network_is() -> None:
+    model = network()
+    average = torch.optim.swa_utils.AveragedModel(model)
+    pruner = Pruner(model, recipe(schedule=OneShot()), copies=(average,))
+    assert pruner.masks.hold_exactly(average.module)
+    with pytest.raises(RecipeError, match="does not have"):
+        Pruner(network(), recipe(), copies=(nn.Linear(16, 32),))

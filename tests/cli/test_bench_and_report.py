@@ -158,3 +158,21 @@ def test_report_of_a_folder_without_one(tmp_path: Path) -> None:
     result = CliRunner().invoke(report.command, [str(tmp_path)])
     assert isinstance(result.exception, OutputError)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "compiled"])
+def test_bench_takes_the_sizes_that_a_file_leaves_open(runtime: str, tmp_path: Path) -> None:
+    path = tmp_path / "open.onnx"
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["y"])],
+        "graph",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", "time", 3])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", "time", 3])],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+    call = CliRunner().invoke
+    assert call(bench.command, [str(path), "--runtime", runtime, "--shape", "x=2,5,3"]).exit_code == 0
+    for options, message in (((), "--shape x=..."), (("--shape", "x=2,5,4"), r"[2, 5, 4] does not fit")):
+        error = call(bench.command, [str(path), "--runtime", runtime, *options]).exception
+        assert isinstance(error, SecateurError)
+        assert message in str(error)

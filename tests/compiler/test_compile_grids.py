@@ -47,3 +47,21 @@ def test_one_grid() -> None:
     y, z = secateur.compiler.compile(as_graph(model))(x)
     np.testing.assert_array_equal(y, [-65.5, -65.5, 0, 0, 0, 0, 1, 12.5, 62])
     np.testing.assert_array_equal(z, [-100, -99.5, 0, 0, 0, 0, 1, 12.5, 27.5])
+
+
+@pytest.mark.parametrize("opset", [13, 17, 21])
+def test_constants_on_grids_of_any_opset(opset: int) -> None:
+    """A scale for each column, one for all, and a bias of 32 bits."""
+    model = onnx.parser.parse_model(
+        f"""<ir_version: 8, opset_import: ["" : {opset}]> g (float[2,3] x) => (float[2,2] y)
+        <int8[3,2] w = {{1, -2, 3, 4, -5, 6}}, float[2] s = {{0.5, 0.25}}, int8[2] p = {{1, 0}},
+         int32[2] b = {{100, -7}}, float t = {{0.01}}> {{
+        weight = DequantizeLinear<axis: int = 1>(w, s, p)
+        bias = DequantizeLinear(b, t)
+        m = MatMul(x, weight)
+        y = Add(m, bias) }}"""
+    )
+    x = np.array([[1, 2, 3], [0, -1, 2]], np.float32)
+    weight = np.array([[0, -0.5], [1, 1], [-3, 1.5]], np.float32)
+    answer = secateur.compiler.compile(as_graph(model))(x)
+    np.testing.assert_allclose(answer, x @ weight + np.array([1, -0.07], np.float32), rtol=1e-6)

@@ -8,11 +8,12 @@ import numpy as np
 import onnx_ir
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 import secateur
 from secateur.errors import ExportError, NumericalError, RecipeError
-from secateur.export import max_abs_diff
+from secateur.export import max_abs_diff, save_state
 from secateur.graph.trace import trace, with_weights_of
 from secateur.graph.weights import check_finite, prunable
 
@@ -264,3 +265,26 @@ def test_the_graph_keeps_its_weights_when_the_network_trains_on() -> None:
         kept = graph.graph.initializers[name].const_value
         assert kept is not None
         np.testing.assert_array_equal(kept.numpy(), before[name].numpy())
+
+
+def test_each_output_is_held_to_its_own_size(tmp_path: object) -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 2)
+
+        def forward(self, x: Tensor) -> Any:
+            y = self.layer(x)
+            return y * 1e4, y.sigmoid() * (0.5 if torch.compiler.is_exporting() else 1.0)
+
+    with pytest.raises(ExportError, match="on output 1 of up to"):
+        secateur.save(Two(), f"{tmp_path}/model.sct", example_inputs=(torch.ones(1, 3),))
+
+
+def test_a_transposed_view_of_a_square_weight_is_a_tensor_of_its_own(tmp_path: object) -> None:
+    model = nn.Linear(3, 3)
+    model.register_buffer("turned", model.weight.detach().t())
+    save_state(model, Path(f"{tmp_path}/state.safetensors"))
+    stored = load_file(f"{tmp_path}/state.safetensors")
+    assert torch.equal(stored["turned"], model.weight.t())
+    assert set(stored) == {"weight", "bias", "turned"}

@@ -124,3 +124,13 @@ def test_impossible_options(method: Any, options: dict[str, Any], says: str) -> 
     with pytest.raises(RecipeError) as caught:
         method(**options)
     assert says in str(caught.value)
+
+
+def test_rows_that_pruning_emptied_learn_in_half_precision_too() -> None:
+    weight = torch.randn(6, 8, generator=torch.Generator().manual_seed(0)).half() * 0.01
+    weight[0] = 0
+    form = grid(weight)
+    form().float().square().sum().backward()
+    assert all(p.grad is not None and bool(p.grad.isfinite().all()) for p in form.parameters())
+    assert form().dtype == torch.float16
+    assert torch.allclose(form(), weight, atol=2e-4)

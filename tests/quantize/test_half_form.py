@@ -56,3 +56,11 @@ def test_gradients_are_not_rounded(dtype: str) -> None:
 def test_an_unknown_type() -> None:
     with pytest.raises(RecipeError, match=r"Half\(dtype='float8'\): expected one of bfloat16, float16"):
         Half("float8")  # type: ignore[arg-type]
+
+
+def test_bfloat16_of_float16_weights() -> None:
+    weight = torch.tensor([[1.0, 65504.0, -3.1415926]], dtype=torch.float16)
+    rounded = Half()(weight, weight != 0)()
+    assert rounded.dtype == torch.float16
+    assert rounded[0, 0] == 1
+    assert bool(rounded.isfinite().all())

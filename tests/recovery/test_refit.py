@@ -274,3 +274,26 @@ def test_training_refits_when_all_has_gone(steps: int, at: float) -> None:
 def test_what_goes_in_parts_is_not_refitted() -> None:
     with pytest.raises(RecipeError, match="refit_batches = 4 fits layers when all goes at once"):
         Recipe(recovery=Recovery(refit_batches=4))
+
+
+class Stem(nn.Module):
+    """A normalisation beside a shortcut that reads the same, as in networks that normalise first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm, self.out = nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 8, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(x)
+        both: Tensor = y + 0.1 * self.out(self.norm(y).relu())
+        return both
+
+
+def test_a_normalisation_takes_the_bias_over_only_where_nothing_else_reads_the_layer() -> None:
+    torch.manual_seed(0)
+    model = Stem().eval()
+    batches = [torch.randn(32, 3, 6, 6) * 0.2 + 2 for _ in range(8)]
+    smaller, masks = pruned(model, conv__weight=torch.rand(8, 3, 3, 3) < 0.4)
+    before = away(smaller, model, batches)
+    refit_(smaller, model, masks, data(*batches))
+    assert away(smaller, model, batches) < 0.1 * before

@@ -97,6 +97,13 @@ def test_a_difference_within_the_interval_is_not_called_worse_than_chance() -> N
         assert f"chose {said}" in verdict(report, taught=True, wanted_teacher=True)[0]
 
 
+def test_a_lead_within_the_interval_is_said_to_be_one() -> None:
+    report = changed(value=0.90, ci95=(0.84, 0.96))
+    for random, margin in ((0.88, True), (0.80, False)):
+        report["random_baseline"]["value"] = random  # type: ignore[typeddict-unknown-key]
+        assert ("bytes), within the margin of so few examples." in sentences(report)) == margin
+
+
 def test_dice_are_heard_once_and_not_held_against_dice() -> None:
     report = changed(value=0.5)
     assert sentences(report).count("andom pruning") == 1

@@ -52,13 +52,19 @@ def test_a_network_that_draws_numbers_answers_the_same_each_time() -> None:
 
 def test_the_difference_is_the_largest_of_all_outputs() -> None:
     a, b = torch.tensor([1.0, -4.0]), torch.tensor([2, 3])
-    assert compare([a, b], [a + 0.5, b]) == (0.5, 4.0)
-    assert compare([a, b], [a, b + 1]) == (1.0, 4.0)
+    assert compare([a, b], [a + 0.5, b]) == (0.5, 0.5 / 4)
+    assert compare([a, b], [a, b + 1]) == (1.0, 1 / 3)
+
+
+def test_a_small_output_is_not_hidden_by_a_large_one() -> None:
+    large, small = torch.tensor([1e5]), torch.tensor([0.5])
+    assert compare([large, small], [large, small + 0.05])[1] == pytest.approx(0.05 / 10)
+    assert compare([large, small], [large, small + 1e-6])[1] < 1e-5  # of order 1e5 before it cancelled
 
 
 def test_infinities_and_nans_at_the_same_places_agree_and_others_do_not() -> None:
     expected = torch.tensor([1.0, torch.inf, -torch.inf, torch.nan])
-    assert compare([expected], [expected.clone()]) == (0.0, 1.0)
+    assert compare([expected], [expected.clone()]) == (0.0, 0.0)
     for place in range(4):
         other = expected.clone()
         other[place] = torch.inf if place == 3 else torch.nan

@@ -157,3 +157,21 @@ def test_a_gradient_scaler_needs_nothing() -> None:
             do_cut(model, optimizer)
     assert model[0].weight.shape == (4, 3)
     assert scaler.get_scale() == 65536.0
+
+
+def test_state_of_all_parameters_together_is_refused_wherever_it_is_kept() -> None:
+    """L-BFGS keeps it under its first parameter, which loses nothing here."""
+    model = nn.Sequential(nn.Linear(3, 6), nn.Tanh(), nn.Linear(6, 2))
+    names = ("2.bias", "0.weight", "0.bias", "2.weight")
+    optimizer = torch.optim.LBFGS([model.get_parameter(name) for name in names])
+
+    def closure() -> Any:
+        optimizer.zero_grad()
+        loss = model(X).square().sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    with pytest.raises(SurgeryError, match="LBFGS keeps .* which part of it belongs to which channel"):
+        do_cut(model, optimizer)
+    assert model[0].weight.shape == (6, 3)

@@ -49,7 +49,8 @@ class HalfWeight(Form):
 
     def forward(self) -> Tensor:
         """Rounded; the gradient is not, since many are too small for 16 bits."""
-        largest = min(torch.finfo(dtype).max for dtype in (self.dtype, self.latent.dtype))
+        rounded, own = torch.finfo(self.dtype), torch.finfo(self.latent.dtype)
+        largest = rounded.max if rounded.max <= own.max else own.max * (1 - rounded.eps)  # is not rounded up
         latent = self.latent.clamp(-largest, largest)
         half = latent.to(self.dtype).to(latent.dtype)
         return straight_through(half, latent).masked_fill(~self.mask, 0)
