@@ -15,14 +15,19 @@ from secateur import Calibration, Masks, Recipe, find_masks
 from secateur.allocation import ALLOCATIONS
 from secateur.core.protocols import CoupledPattern
 from secateur.criteria import CRITERIA
+from secateur.errors import RecipeError
 from secateur.masking import plan
 from secateur.masking.free import Plan
 from secateur.patterns import PATTERNS
 
 FREE = [name for name, pattern in PATTERNS.items() if not isinstance(pattern(), CoupledPattern)]
 # one score for each output channel, on its whole row
-BY_CHANNEL = {"activation", "bn_scale", "fpgm", "gates"}
-COMBINATIONS = list(itertools.product(CRITERIA, FREE, ALLOCATIONS))
+BY_CHANNEL = {name for name, criterion in CRITERIA.items() if hasattr(criterion, "by_channel")}
+COMBINATIONS = [
+    (criterion, pattern, allocation)
+    for criterion, pattern, allocation in itertools.product(CRITERIA, FREE, ALLOCATIONS)
+    if criterion not in BY_CHANNEL or pattern != "n_of_m"  # which recipes refuse
+]
 
 
 @pytest.fixture(scope="module")
@@ -154,3 +159,9 @@ def test_earlier_masks_with_a_lower_floor_stay_nested(task: Tiny, allocation: st
     first = masks_of(task, task.model, low)
     later = masks_of(task, task.model, replace(low, floor=0.3, sparsity=0.5), previous=first)
     assert later.hash() == first.hash()
+
+
+@pytest.mark.parametrize("criterion", sorted(BY_CHANNEL))
+def test_neighbours_that_compete_need_scores_of_their_own(criterion: str) -> None:
+    with pytest.raises(RecipeError, match=r"scores whole channels.* Expected a criterion of single weights"):
+        recipe_of(criterion, "n_of_m", "global")

@@ -79,15 +79,3 @@ def test_impossible_n_of_m(keep: int, of: int) -> None:
 def test_empty_blocks_are_refused() -> None:
     with pytest.raises(RecipeError, match="at least 1"):
         Blocks(rows=0)
-
-
-def test_scores_that_are_alike_in_every_run_choose_nothing() -> None:
-    pattern = NofM(2, 4)
-    (group,) = pattern.groups({"weight": (2, 8)})
-    alike = {"weight": torch.tensor([[1.0] * 8, [2.0] * 8])}
-    with pytest.raises(RecipeError, match="scores all 4 neighbours in weight alike.*made for whole channels"):
-        pattern.masks(group, alike, pattern.units(group, alike), 2)
-    alike["weight"][0, 5] = 3
-    masks = pattern.masks(group, alike, pattern.units(group, alike), 4)
-    assert int(masks["weight"].sum()) == 8
-    assert bool(masks["weight"][0, 5])

@@ -16,7 +16,10 @@ Scores: TypeAlias = Mapping[str, Tensor]
 
 
 class Criterion(Protocol):
-    """How important is each element?"""
+    """How important is each element?
+
+    One that scores all elements of an output channel alike says so: `by_channel: ClassVar[bool] = True`.
+    """
 
     def __call__(
         self, model: nn.Module, parameters: Mapping[str, Tensor], data: Calibration | None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +39,8 @@ class Activation:
     What makes no channel of one layer scores zero: what is added or multiplied everywhere (class tokens,
     position embeddings, scales of whole blocks), and vectors whose axis is not found in the output.
     """
+
+    by_channel: ClassVar[bool] = True
 
     def __call__(
         self, model: nn.Module, parameters: Mapping[str, Tensor], data: Calibration | None

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,8 @@ class BnScale:
     Each channel is scored once: at the weight of its BatchNorm or else at the bias of its layer, where these
     are among the parameters; else spread evenly over the weights that make it. All else scores zero.
     """
+
+    by_channel: ClassVar[bool] = True
 
     def __call__(
         self, model: nn.Module, parameters: Mapping[str, Tensor], data: Calibration | None

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,8 @@ class FPGM:
     A filter near the geometric median is one that the others can replace, however large it is. Made for
     whole channels: all elements of a filter score alike. Biases and normalisation weights score zero.
     """
+
+    by_channel: ClassVar[bool] = True
 
     def __call__(
         self, model: nn.Module, parameters: Mapping[str, Tensor], data: Calibration | None

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,8 @@ class Gates:
     Made for whole channels, with `Channels(pool="sum", relative=False)`. Each channel of a module is scored
     once: at its bias where that is among the parameters, else spread evenly over the weights that make it.
     """
+
+    by_channel: ClassVar[bool] = True
 
     def __call__(
         self, model: nn.Module, parameters: Mapping[str, Tensor], data: Calibration | None

@@ -57,19 +57,9 @@ class NofM:
         return runs.sort(dim=1).values[:, : self.of - self.keep].sum(dim=1)
 
     def masks(self, group: Group, scores: Scores, units: Tensor, remove: int) -> dict[str, Tensor]:
-        """The `of - keep` lowest of the `remove` lowest runs go.
-
-        Raises:
-            RecipeError: all scores of every run are the same, so that nothing tells which are to go.
-        """
+        """The `of - keep` lowest of the `remove` lowest runs go."""
         member = group.members[0]
         runs = self._runs(scores[member.tensor])
-        if remove and bool((runs == runs[:, :1]).all() & (runs != 0).any()):
-            raise RecipeError(
-                f"The criterion scores all {self.of} neighbours in {member.tensor} alike, everywhere: it is "
-                f"made for whole channels, and does not tell which {self.of - self.keep} of them are to go. "
-                "Expected a criterion of single weights, such as magnitude, taylor or wanda."
-            )
         rank = runs.argsort(dim=1, stable=True).argsort(dim=1)
         gone = (rank < self.of - self.keep) & lowest(units, remove)[:, None]
         return {member.tensor: from_rows(~gone, member.shape)}

@@ -9,7 +9,7 @@ from secateur.allocation import GlobalRank
 from secateur.core.protocols import Allocation, CoupledPattern, Criterion, Pattern, Schedule
 from secateur.criteria import Magnitude
 from secateur.errors import RecipeError
-from secateur.patterns import Elements
+from secateur.patterns import Elements, NofM
 from secateur.recipe.compression import Compression
 from secateur.recipe.options import Recovery
 from secateur.recipe.tables import to_dict
@@ -69,6 +69,7 @@ class Recipe:
             )
         if not 0 <= self.floor < 1:
             raise RecipeError(f"floor = {self.floor}: expected 0 up to, not including, 1.")
+        self._check_criterion()
         self._check_measure()
         ceiling = self.pattern.ceiling
         if self.sparsity and ceiling < 1 and abs(self.sparsity - ceiling) > 1e-4:
@@ -96,6 +97,15 @@ class Recipe:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 raise RecipeError(f"{name} = {value!r}: expected a number.")
+
+    def _check_criterion(self) -> None:
+        """Where neighbours compete, each needs a score of its own."""
+        if isinstance(self.pattern, NofM) and getattr(self.criterion, "by_channel", False):
+            raise RecipeError(
+                f"The criterion {self.criterion} scores whole channels, all weights of one alike, and "
+                f"{self.pattern} chooses among the weights of one. Expected a criterion of single weights, "
+                "such as Magnitude(), Taylor() or Wanda(), or the pattern Channels()."
+            )
 
     def _check_measure(self) -> None:
         """What is counted must be something that the pattern removes."""
