@@ -172,7 +172,11 @@ def test_bench_takes_the_sizes_that_a_file_leaves_open(runtime: str, tmp_path: P
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
     call = CliRunner().invoke
     assert call(bench.command, [str(path), "--runtime", runtime, "--shape", "x=2,5,3"]).exit_code == 0
-    for options, message in (((), "--shape x=..."), (("--shape", "x=2,5,4"), r"[2, 5, 4] does not fit")):
+    for options, message in (
+        ((), "--shape x=..."),
+        (("--shape", "x=2,5,4"), "[2, 5, 4] does not fit"),
+        (("--shape", "X=2,5,3"), "There is no input 'X'. The network has: x."),
+    ):
         error = call(bench.command, [str(path), "--runtime", runtime, *options]).exception
         assert isinstance(error, SecateurError)
         assert message in str(error)

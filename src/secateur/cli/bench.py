@@ -79,7 +79,7 @@ def _onnx(model: Path, threads: int, batch: int, sizes: Sizes) -> Callable[[], o
 
 def _compiled(model: Path, threads: int, batch: int, sizes: Sizes) -> Callable[[], object]:
     from secateur.compiler import compile as compile_
-    from secateur.measure.runtimes import batch_shape
+    from secateur.measure.runtimes import batch_shapes
     from secateur.surgery.onnx.example import example_inputs
     from secateur.surgery.onnx.read import read_graph
 
@@ -89,7 +89,7 @@ def _compiled(model: Path, threads: int, batch: int, sizes: Sizes) -> Callable[[
         for value in graph.graph.inputs
         if value.shape is not None
     }
-    shapes = {name: batch_shape(name, shape, batch, sizes) for name, shape in declared.items()}
+    shapes = batch_shapes(declared, batch, sizes)
     compiled = compile_(model, shapes=shapes, threads=threads)
     inputs = example_inputs(graph, shapes)
     return lambda: compiled(*inputs)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from secateur.core.exact_int8 import exact_session
-from secateur.errors import ArtifactError, ExportError, SecateurError
+from secateur.errors import ArtifactError, ExportError, SecateurError, did_you_mean
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -38,16 +38,14 @@ def onnx_call(
     """
     session = _session(onnx, threads)
     random = np.random.default_rng(seed)
-    feeds = {
-        node.name: _random_input(node.type, batch_shape(node.name, node.shape, batch, sizes or {}), random)
-        for node in session.get_inputs()
-    }
+    shapes = batch_shapes({node.name: node.shape for node in session.get_inputs()}, batch, sizes or {})
+    feeds = {node.name: _random_input(node.type, shapes[node.name], random) for node in session.get_inputs()}
     try:
         session.run(None, feeds)
     except Exception as error:  # ONNX Runtime's errors have no common class of their own
-        shapes = ", ".join(f"{name} {list(value.shape)}" for name, value in feeds.items())
+        shown = ", ".join(f"{name} {list(value.shape)}" for name, value in feeds.items())
         raise ExportError(
-            f"ONNX Runtime opens the model but cannot run it on random inputs ({shapes}): {error}. "
+            f"ONNX Runtime opens the model but cannot run it on random inputs ({shown}): {error}. "
             "Expected a model whose inputs may hold any values of their type."
         ) from error
     return lambda: session.run(None, feeds)
@@ -125,16 +123,28 @@ def _name(onnx: bytes | Path) -> str:
     return "the model" if isinstance(onnx, bytes) else str(onnx)
 
 
-def batch_shape(
-    name: str, declared: Sequence[int | str | None], batch: int, sizes: Mapping[str, Sequence[int]]
-) -> list[int]:
-    """The shape of an input that is given in `sizes`, else the declared one with the batch filled in.
+def batch_shapes(
+    declared: Mapping[str, Sequence[int | str | None]], batch: int, sizes: Mapping[str, Sequence[int]]
+) -> dict[str, list[int]]:
+    """The shapes of inputs that are given in `sizes`, else the declared ones with the batch filled in.
 
     Raises:
-        SecateurError: another size is open, the batch is fixed to another number, or `sizes` do not fit.
+        SecateurError: another size is open, the batch is fixed to another number, or `sizes` do not fit or
+            name an input that is not there.
     """
-    if name in sizes:
-        return _given(name, declared, sizes[name])
+    for name in sizes:
+        if name not in declared:
+            raise SecateurError(
+                f"There is no input {name!r}.{did_you_mean(name, declared)} The network has: "
+                f"{', '.join(declared)}."
+            )
+    return {
+        name: _given(name, shape, sizes[name]) if name in sizes else _with_batch(name, shape, batch)
+        for name, shape in declared.items()
+    }
+
+
+def _with_batch(name: str, declared: Sequence[int | str | None], batch: int) -> list[int]:
     first, rest = declared[:1], declared[1:]
     for axis, size in enumerate(rest, start=1):
         if not isinstance(size, int):
