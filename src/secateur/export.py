@@ -69,7 +69,10 @@ def save_state(model: nn.Module, path: Path) -> None:
     """Write all parameters and buffers as safetensors: the file that a dense network is shipped as."""
     from safetensors.torch import save as to_bytes
 
-    state = {name: t.detach().cpu().contiguous().clone() for name, t in _unshared(model).items()}
+    state = {
+        name: t.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, t in _unshared(model).items()
+    }
     write_atomically(path, to_bytes(state))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from secateur.core.copies import unwrapped
+from secateur.core.copies import first_difference, unwrapped
 from secateur.core.masks import Masks
 from secateur.core.task import Calibration
 from secateur.errors import RecipeError, ResumeError
@@ -162,8 +162,8 @@ class Pruner:
             )
         own = {name: tuple(mask.shape) for name, mask in self.masks.tensors.items()}
         theirs = {name: tuple(mask.shape) for name, mask in state["masks"].items()}
-        if own != theirs:
-            name = min(n for n in own.keys() | theirs.keys() if own.get(n) != theirs.get(n))
+        name = first_difference(own, theirs)
+        if name is not None:
             raise ResumeError(
                 f"The saved pruner belongs to another network: its mask of {name!r} has the shape "
                 f"{theirs.get(name)}, here {own.get(name)}. Resume with the network that the run was "

@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 from commands import secateur, secateur_process
 
+from secateur import Recipe
 from secateur.cli import COMMANDS
+from secateur.cli.run import Options
+from secateur.cli.run import run as run_job
+from secateur.core.task import Task
+from secateur.errors import TaskError
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +134,15 @@ def test_init_does_not_overwrite(run: Path) -> None:
     answer = secateur("init", run.parent)
     assert answer.code == 2
     assert "exists already and was not touched" in answer.err
+
+
+def test_a_run_that_is_not_there_is_not_resumed_in_silence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def load() -> Task:
+        raise TaskError("the task comes after the note")
+
+    for resume in (True, False):
+        with pytest.raises(TaskError):
+            run_job(load, Recipe(), tmp_path / "misspelt", Options(None, resume, False, False), ["prune"])
+        assert ("There is no run in" in capsys.readouterr().out) == resume

@@ -58,7 +58,10 @@ def test_half_of_the_weights_go(model: Path, tmp_path: Path, suffix: str) -> Non
     x = np.random.default_rng(1).standard_normal((2, 3, 8, 8)).astype(np.float32)
     assert caller(read_graph(out))([x])[0].shape == (2, 4)
     if suffix == "sct":
-        assert load(out).metadata["recipe"]["pattern"]["name"] == "channels"
+        metadata = load(out).metadata
+        assert metadata["recipe"]["pattern"]["name"] == "channels"
+        assert not {"recovery", "schedule", "compress"} & set(metadata["recipe"])  # nothing was trained
+        assert metadata["certificate"] == found["certificate"]
 
 
 def test_it_says_what_it_did(model: Path, tmp_path: Path) -> None:

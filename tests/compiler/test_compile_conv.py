@@ -147,3 +147,15 @@ def test_nan_and_infinity_pass_through() -> None:
     wanted = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x})[0]
     assert np.isnan(got[0, :, 0, 0]).all()
     np.testing.assert_array_equal(np.isinf(got), np.isinf(wanted))
+
+
+@pytest.mark.parametrize(("bounds", "expected"), [(", , high", [-np.inf, 1]), (", low", [0, np.inf])])
+def test_a_bound_that_is_left_out_bounds_nothing(bounds: str, expected: list[float]) -> None:
+    model = onnx.parser.parse_model(
+        f"""<ir_version: 8, opset_import: ["" : 18]> g (float[1,1,1,2] x) => (float[1,1,1,2] y)
+        <float[1,1,1,1] w = {{1.0}}, float low = {{0.0}}, float high = {{1.0}}> {{
+        c = Conv(x, w)
+        y = Clip(c{bounds}) }}"""
+    )
+    x = np.array([-np.inf, np.inf], np.float32).reshape(1, 1, 1, 2)
+    assert secateur.compile(onnx_ir.from_proto(model))(x).flatten().tolist() == expected

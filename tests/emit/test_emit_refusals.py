@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx_ir
 import pytest
 from emitted import parsed
 
@@ -12,6 +13,7 @@ from secateur.emit import check as checking
 from secateur.emit import emit_python
 from secateur.emit.source import write_source
 from secateur.errors import ArtifactError, ExportError, OutputError
+from secateur.graph.coarse import rounding
 
 WRITER = "secateur.emit.emit.write_source"
 PLAIN = "cannot be written as plain PyTorch:"
@@ -172,3 +174,9 @@ def test_a_file_that_no_runtime_opens(tmp_path: Path) -> None:
     model.graph.node[0].op_type = "Nonsense"
     with pytest.raises(ArtifactError, match="Nonsense"):
         emit(model, tmp_path)
+
+
+def test_rounding_is_larger_where_weights_have_16_bits() -> None:
+    for dtype, least in ((np.float32, 1e-4), (np.float16, 8 / 1024)):
+        model = parsed("y = Neg (x)", {"weight": np.ones(2, dtype)})
+        assert rounding(onnx_ir.from_proto(model), checking.TOLERANCE) == pytest.approx(least)

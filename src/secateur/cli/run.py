@@ -45,12 +45,12 @@ def run(load: Callable[[], Task], recipe: Recipe, out: Path, options: Options, a
         again: the command that was given, without what `options` and `out` say.
     """
     check_free(out, resume=options.resume, overwrite=options.overwrite)
+    found = read_identity(out) if options.resume else None
     seed = options.seed
     if seed is None:
-        found = read_identity(out) if options.resume else None
         seed = int(found["seed"]) if found else 0
     console = Console()
-    if options.resume and read_identity(out) is None:
+    if options.resume and found is None:
         console.print(f"There is no run in {out} to go on with: a new one begins.", markup=False)
     console.print("Loading the task; a network that is trained there takes its time ...")
     task = load()

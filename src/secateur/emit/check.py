@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
 from torch.utils._pytree import tree_leaves
@@ -16,8 +15,6 @@ from secateur.emit.attributes import Array
 from secateur.errors import ArtifactError, ExportError
 
 TOLERANCE = 1e-4  # of the largest output
-ROUNDINGS = 8  # steps of a 16-bit number that outputs may differ by
-COARSE = {onnx.TensorProto.FLOAT16: torch.float16, onnx.TensorProto.BFLOAT16: torch.bfloat16}
 BATCHES = (1, 3)
 OTHERS = (16, 64, 224)  # sizes of the other free axes, until the file takes one
 TYPES = {"tensor(float)": "float32", "tensor(double)": "float64"}
@@ -48,13 +45,6 @@ def trials(model: bytes) -> list[Trial]:
         raise ArtifactError(f"ONNX Runtime cannot open the model: {error}.") from error
     free = any(value.shape and not isinstance(value.shape[0], int) for value in session.get_inputs())
     return [_trial(session, batch) for batch in (BATCHES if free else BATCHES[:1])]
-
-
-def rounding(model: onnx.ModelProto) -> float:
-    """How far apart answers may be, of the largest output: more where weights have 16 bits."""
-    kinds = {tensor.data_type for tensor in model.graph.initializer}
-    steps = [torch.finfo(dtype).eps for kind, dtype in COARSE.items() if kind in kinds]
-    return max([TOLERANCE, *(ROUNDINGS * step for step in steps)])
 
 
 def check(tried: Sequence[Trial], source: str, weights: bytes, tolerance: float = TOLERANCE) -> float:

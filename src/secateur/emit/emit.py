@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import onnx_ir
 from safetensors.numpy import save
 
-from secateur.emit.check import check, rounding, trials
+from secateur.emit.check import TOLERANCE, check, trials
 from secateur.emit.read import load, simplify
 from secateur.emit.source import write_source
 from secateur.errors import OutputError
 from secateur.files import write_atomically
+from secateur.graph.coarse import rounding
 
 MODULE, WEIGHTS = "model.py", "model.safetensors"
 
@@ -50,7 +52,7 @@ def emit_python(
     tried = trials(model.SerializeToString())
     code, state = write_source(*simplify(model))
     weights = save({name: np.ascontiguousarray(array).reshape(array.shape) for name, array in state.items()})
-    difference = check(tried, code, weights, rounding(model))
+    difference = check(tried, code, weights, rounding(onnx_ir.from_proto(model), TOLERANCE))
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

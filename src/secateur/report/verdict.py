@@ -36,10 +36,9 @@ def _chosen_like_dice(report: Report) -> list[str]:
         return []
     shown = [words.metric(entry["value"], info) for entry in (random, pruned)]
     lost = words.points(abs(random["value"] - pruned["value"]), info)
-    bounds = words.known(pruned["ci95"])
     if shown[0] == shown[1]:
         chose = "no better than chance"
-    elif bounds is not None and bounds[0] <= random["value"] <= bounds[1]:
+    elif _within(random, pruned):
         chose = f"no better than chance ({lost} worse, within the margin of so few examples)"
     else:
         chose = f"worse than chance, by {lost}"
@@ -51,6 +50,12 @@ def _chosen_like_dice(report: Report) -> list[str]:
         f"The criterion {recipe['criterion']['name']!r} chose {chose}: random pruning at the same sparsity "
         f"reaches {shown[0]}, the pruned network {shown[1]}. {hint}"
     ]
+
+
+def _within(entry: Entry, other: Entry) -> bool:
+    """Whether its value lies in the other's interval."""
+    bounds = words.known(other["ci95"])
+    return bounds is not None and bounds[0] <= entry["value"] <= bounds[1]
 
 
 def _better(entry: Entry, other: Entry, info: MetricInfo) -> bool:
@@ -177,9 +182,7 @@ def _random(report: Report) -> list[str]:
     random = words.known(report["random_baseline"])
     if random is None or _chosen_like_dice(report):
         return []
-    bounds = words.known(report["pruned"]["ci95"])
-    close = bounds is not None and bounds[0] <= random["value"] <= bounds[1]
-    margin = ", within the margin of so few examples" if close else ""
+    margin = ", within the margin of so few examples" if _within(random, report["pruned"]) else ""
     return [f"Random pruning at the same sparsity {_reaches(report, random)}{margin}."]
 
 

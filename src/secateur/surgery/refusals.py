@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from secateur.core.copies import unwrapped
+from secateur.core.copies import first_difference, unwrapped
 from secateur.core.groups import Group
 from secateur.errors import SurgeryError
 from secateur.surgery.slicing import named_tensors
@@ -78,8 +78,8 @@ def twin(copy: nn.Module, model: nn.Module) -> nn.Module:
     inner = unwrapped(copy)
     own = {name: tuple(tensor.shape) for name, tensor in named_tensors(inner).items()}
     theirs = {name: tuple(tensor.shape) for name, tensor in named_tensors(model).items()}
-    if own != theirs:
-        name = min(n for n in own.keys() | theirs.keys() if own.get(n) != theirs.get(n))
+    name = first_difference(own, theirs)
+    if name is not None:
         raise SurgeryError(
             f"A copy ({type(copy).__name__}) differs from the network in {name}: {own.get(name)} instead of "
             f"{theirs.get(name)}. Expected a deepcopy of the network, or an AveragedModel of it."

@@ -95,11 +95,13 @@ def slice_state(
     Raises:
         SurgeryError: a state has another shape than its parameter.
     """
-    for parameter in [p for group in optimizer.param_groups for p in group["params"]]:
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    elements = sum(p.numel() for p in parameters)
+    for parameter in parameters:
         state = dict(optimizer.state.get(parameter, {}))
         journal.add(partial(_put_back, optimizer, parameter, pytree.tree_map(_cloned, state)))
         for key, value in state.items():
-            cut = _cutter(optimizer, parameter, str(key), names, kept)
+            cut = _cutter(optimizer, parameter, str(key), names, kept, elements)
             optimizer.state[parameter][key] = pytree.tree_map(cut, value)
 
 
@@ -109,9 +111,8 @@ def _cutter(
     key: str,
     names: Mapping[int, str],
     kept: Mapping[int, Mapping[int, Tensor]],
+    elements: int,
 ) -> Callable[[Any], Any]:
-    elements = sum(p.numel() for group in optimizer.param_groups for p in group["params"])
-
     def cut(value: Any) -> Any:
         if not isinstance(value, Tensor) or value.numel() == 1:
             return value

@@ -19,16 +19,10 @@ def round_to_grids_(graph: onnx_ir.Model) -> None:
         if node.op_type == "DequantizeLinear":
             _read_before_padding_(graph, node)
     for node in list(graph.graph):
-        rounding = node.inputs[0].producer() if node.inputs and node.inputs[0] is not None else None
-        stored = _dequantized(node) if node.op_type == "DequantizeLinear" else None
-        if stored is not None:
-            name = node.outputs[0].name
-            value = onnx_ir.val(f"{name}.known", const_value=onnx_ir.tensor(stored))
-            graph.graph.register_initializer(value)
-            node.outputs[0].replace_all_uses_with(value)
-            graph.graph.remove(node, safe=True)
+        if node.op_type != "DequantizeLinear" or _fold_(graph, node):
             continue
-        if node.op_type != "DequantizeLinear" or rounding is None or rounding.op_type != "QuantizeLinear":
+        rounding = node.inputs[0].producer() if node.inputs[0] is not None else None
+        if rounding is None or rounding.op_type != "QuantizeLinear":
             continue
         ends = _ends(rounding, node)
         if ends is None:
@@ -39,6 +33,18 @@ def round_to_grids_(graph: onnx_ir.Model) -> None:
         node.outputs[0].replace_all_uses_with(answer, replace_graph_outputs=True)
         answer.name = node.outputs[0].name
         graph.graph.remove(node, safe=True)
+
+
+def _fold_(graph: onnx_ir.Model, reading: onnx_ir.Node) -> bool:
+    """Constant bytes become constant numbers, which folding leaves in older opsets. Whether they are."""
+    numbers = _dequantized(reading)
+    if numbers is None:
+        return False
+    value = onnx_ir.val(f"{reading.outputs[0].name}.known", const_value=onnx_ir.tensor(numbers))
+    graph.graph.register_initializer(value)
+    reading.outputs[0].replace_all_uses_with(value)
+    graph.graph.remove(reading, safe=True)
+    return True
 
 
 def _dequantized(node: onnx_ir.Node) -> NDArray[np.float32] | None:

@@ -9,15 +9,12 @@ from torch import Tensor
 
 from secateur.core.masks import Masks
 from secateur.errors import ExportError, SurgeryError
+from secateur.graph.coarse import coarsest, rounding
 from secateur.graph.one_run import shapes_and_numbers
 from secateur.surgery.answers import samples
 from secateur.surgery.certificate import Certificate, compare, tells
 from secateur.surgery.onnx.kept import Kept
 from secateur.surgery.onnx.run import Arrays, caller
-
-COARSE = {onnx_ir.DataType.BFLOAT16: torch.bfloat16, onnx_ir.DataType.FLOAT16: torch.float16}
-ROUNDINGS = 8
-"""How many steps of a 16-bit number outputs may differ by."""
 
 
 def masked_graph(graph: onnx_ir.Model, masks: Masks) -> onnx_ir.Model:
@@ -60,9 +57,8 @@ def certify_graph(
     except (ExportError, SurgeryError) as error:
         raise _refused(f"{str(error).rstrip('.')}.", cut, inputs[0], left) from error
     worst, relative = (max(values) for values in zip(*pairs, strict=True))
-    dtype = coarsest(cut)
-    tolerance = max(tolerance, ROUNDINGS * torch.finfo(dtype).eps if dtype.itemsize < 4 else 0.0)
-    found = Certificate(worst, relative, len(given), str(dtype).removeprefix("torch."))
+    tolerance = rounding(cut, tolerance)
+    found = Certificate(worst, relative, len(given), str(coarsest(cut)).removeprefix("torch."))
     if not found.relative <= tolerance:
         why = (
             f"Its outputs differ by {worst:.3g} from those of the masked graph, {relative:.3g} of the "
@@ -70,12 +66,6 @@ def certify_graph(
         )
         raise _refused(why, cut, inputs[0], left)
     return found
-
-
-def coarsest(graph: onnx_ir.Model) -> torch.dtype:
-    """The float type of fewest bits that an initializer has, float32 where there is none coarser."""
-    types = {value.const_value.dtype for value in graph.graph.initializers.values() if value.const_value}
-    return next((torch_type for onnx_type, torch_type in COARSE.items() if onnx_type in types), torch.float32)
 
 
 def _answers(graph: onnx_ir.Model, given: Sequence[tuple[Tensor, ...]]) -> list[list[Tensor]]:
