@@ -54,12 +54,6 @@ INLINE void element_row(const int vectors, const int paired, const uint32_t *out
     }
 }
 
-/* The shortcut of an output that comes soon. */
-INLINE void fetch_added(const int vectors, const sums_t *t, uint32_t output) {
-    const float *added = t->added + output * t->added_pitch;
-    UNROLLED for (int v = 0; v < vectors; v += 64 / (4 * LANES)) __builtin_prefetch(added + v * LANES);
-}
-
 INLINE void element_tile(const int vectors, const uint32_t *s, const char *x, const sums_t *given) {
     const sums_t own = *given, *t = &own; /* which no store to y can change */
     for (uint32_t groups = *s++; groups > 0; groups--) {
@@ -69,7 +63,7 @@ INLINE void element_tile(const int vectors, const uint32_t *s, const char *x, co
             if (t->ahead)
                 for (uint32_t k = 0; k < 2 + 4 * n; k += 16) __builtin_prefetch(s + t->ahead + k);
             if (t->last && t->added && i + 1 < pairs)
-                for (int r = 0; r < 2; r++) fetch_added(vectors, t, s[2 + 4 * n + r]);
+                for (int r = 0; r < 2; r++) fetch_added(vectors, t, s[2 + 4 * n + r], 0);
             element_row(vectors, 2, s, s + 2, n, x, t);
         }
         for (uint32_t i = 0; i < singles; i++, s += 1 + 2 * n) element_row(vectors, 1, s, s + 1, n, x, t);

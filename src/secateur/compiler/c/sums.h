@@ -88,6 +88,12 @@ INLINE void start_sums(const int vectors, vec *sum, const sums_t *t, ptrdiff_t o
     }
 }
 
+/* The shortcut of an output whose sums end soon. */
+INLINE void fetch_added(const int vectors, const sums_t *t, ptrdiff_t output, int pixel) {
+    const float *added = t->added + output * t->added_pitch + pixel;
+    UNROLLED for (int v = 0; v < vectors; v += 64 / (4 * LANES)) __builtin_prefetch(added + v * LANES);
+}
+
 INLINE void end_sums(const int vectors, vec *sum, const sums_t *t, ptrdiff_t output, float *y, int pixel) {
 #if defined(__GNUC__) /* or compilers keep addresses and bounds in registers that the sums need */
     __asm__("" : "+r"(y), "+r"(t));
