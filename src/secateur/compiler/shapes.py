@@ -17,7 +17,8 @@ from secateur.graph.folding import worth_folding
 from secateur.surgery.onnx.example import input_shapes
 
 ROUNDS = 16  # of folding; shapes that are computed from folded ones again and again end there
-PAGE = 4096  # bytes after which addresses fall into the same set of the first cache
+FEW_SETS = 1024  # bytes: what lies a multiple of it apart falls into a few sets of the first cache
+LINE = 16  # elements in a line of a cache
 
 
 def fix_shapes_(graph: onnx_ir.Model, sizes: Mapping[str, Sequence[int]]) -> None:
@@ -81,4 +82,4 @@ def _inside(value: onnx_ir.Value) -> bool:
 def pitch_of(pixels: int, target: Target) -> int:
     """Elements from one plane of so many pixels to the next, where planes are padded."""
     pitch = -(-pixels // target.pitch) * target.pitch
-    return pitch + target.pitch if pitch * 4 % PAGE == 0 else pitch
+    return pitch + LINE if target.pitch > 1 and pitch * 4 % FEW_SETS == 0 else pitch

@@ -40,8 +40,8 @@ INLINE void block_sums(const int vectors, const int rows, const int stride, ptrd
         start_sums(vectors, sum[r], t, o, place_of(t, o, pixel));
     }
     if (t->last && t->added)
-        UNROLLED for (int r = 0; r < rows && output + r < t->outputs; r++)
-            fetch_added(vectors, t, output + r, pixel);
+        UNROLLED for (int r = 0; r < rows; r++)
+            if (output + r < t->outputs) fetch_added(vectors, t, output + r, pixel);
     ROLLED for (uint32_t k = n / 4; k > 0; k--, s += 4 * column) {
         UNROLLED for (int line = 0; line < 4 * column; line += 16) __builtin_prefetch(s + AHEAD + line);
         UNROLLED for (int i = 0; i < 4; i++)
