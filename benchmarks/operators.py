@@ -42,6 +42,8 @@ Written by `python -m benchmarks.operators --out docs/operators.md`; do not edit
 Shapes are static; elements are of float32, int64, int32, uint8 or bool where nothing else is said. An
 operator outside the list is an error that names it. The tests are the node tests that the package `onnx`
 ships for backends; a function that is written out in other operators counts as a test of the function.
+QuantizeLinear and DequantizeLinear are taken in pairs, as int8 networks have them, and behind constants:
+such a network is computed in single precision, on the points of its grids.
 """
 
 

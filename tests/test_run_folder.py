@@ -83,7 +83,7 @@ def test_resume_begins_where_there_is_nothing_and_goes_on_where_there_is(
 
 
 def test_resume_with_another_network_is_refused(finished: Path) -> None:
-    with pytest.raises(ResumeError, match="weights_sha256 was 'abc', is 'def'"):
+    with pytest.raises(ResumeError, match='weights_sha256 was "abc", is "def"'):
         claim(finished, Recipe(), 0, {**TASK, "weights_sha256": "def"}, resume=True, overwrite=False)
 
 

@@ -159,4 +159,9 @@ def _differences(found: Any, wanted: Any, where: str = "") -> list[str]:
             for key in keys
             for text in _differences(found.get(key), wanted.get(key), f"{where}.{key}".lstrip("."))
         ]
-    return [] if found == wanted else [f"{where} was {found!r}, is {wanted!r}"]
+    return [] if found == wanted else [f"{where} was {_written(found)}, is {_written(wanted)}"]
+
+
+def _written(value: Any) -> str:
+    """As in a recipe's file, where a person looks it up; a value that is left out has no text there."""
+    return "left out" if value is None else json.dumps(value)

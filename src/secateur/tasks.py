@@ -12,6 +12,7 @@ from torch import nn
 from secateur.core.blame import users_code
 from secateur.core.task import Task
 from secateur.errors import TaskError, did_you_mean
+from secateur.task_spec import file_and_name
 
 METHODS = {
     "batches": "batches(self) -> Iterable: one epoch of training batches",
@@ -31,16 +32,11 @@ def load_task(spec: str) -> Task:
         TaskError: the file or the name is not there, the import fails (with the user's own traceback),
             or the object is no task.
     """
-    file, colon, name = spec.rpartition(":")
-    if not colon or not file.endswith(".py") or not name:
-        raise TaskError(f"--task {spec!r}: expected FILE.py:NAME, for example task.py:MyTask.")
-    path = Path(file)
-    if not path.is_file():
-        raise TaskError(f"The task file {file} does not exist. `secateur init DIR` writes one to start from.")
+    path, name = file_and_name(spec)
     module = import_file(path)
     if not hasattr(module, name):
         names = [n for n in vars(module) if not n.startswith("_")]
-        raise TaskError(f"{file} has no {name!r}.{did_you_mean(name, names)}")
+        raise TaskError(f"{path} has no {name!r}.{did_you_mean(name, names)}")
     return check_task(_made(getattr(module, name), spec))
 
 

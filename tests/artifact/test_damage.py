@@ -65,7 +65,11 @@ def test_a_damaged_stream_is_named() -> None:
     ("start", "message"),
     [
         (b"", "it is empty"),
-        (b"PK\x03\x04 a zip file, as torch.save writes it", r"not a \.sct file: it starts with b'PK"),
+        (
+            b"PK\x03\x04 a zip file, as torch.save writes it",
+            r"not a \.sct file: it starts with b'PK.*secateur\.save",
+        ),
+        (b"\x08\x0a\x12\x07pytorch an ONNX file", r"not a \.sct file: .* is for secateur cut, compile"),
         (b"\x89SCT\n\x1a\n" + bytes(90), r"not a \.sct file"),  # went through a change of line ends
         (b"\x80\x04\x95 a pickle", r"not a \.sct file"),
     ],

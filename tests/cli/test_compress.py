@@ -149,7 +149,7 @@ def test_the_folder_of_another_run_is_not_touched(folder: Path) -> None:
     assert "holds a run already" in err
     code, _, err = compress(folder, "--method", "half", "--resume")
     assert code == 2
-    assert "recipe.compress.method.name was 'codebook', is 'half'" in err
+    assert 'recipe.compress.method.name was "codebook", is "half"' in err
     assert (folder / "run" / "report.json").read_bytes() == before
 
 

@@ -153,6 +153,11 @@ def test_an_example_that_does_not_run_says_why() -> None:
         trace(nn.Linear(3, 4), (torch.ones(2, 5),))
 
 
+def test_a_tensor_in_place_of_a_tuple_is_told_apart() -> None:
+    with pytest.raises(ExportError, match=r"a tensor of shape \(3, 4\)\. .* write \(x,\)"):
+        trace(nn.Linear(4, 2), torch.zeros(3, 4))  # type: ignore[arg-type]
+
+
 def test_a_file_that_is_another_network_is_refused(tmp_path: object) -> None:
     model = nn.Linear(3, 2)
     path = f"{tmp_path}/model.sct"

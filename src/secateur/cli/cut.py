@@ -57,6 +57,10 @@ def command(
     The file is all that is needed, no Python code. The network becomes narrower in every runtime. It is not
     trained.
     """
+    if (sparsity is None) == (recipe_file is None):
+        raise click.UsageError("Give either --sparsity FRACTION or --recipe FILE.toml.")
+    _check_out(out, overwrite)
+
     from secateur.cli.cut_report import show
     from secateur.files import write_atomically
     from secateur.surgery.onnx.example import described, example_inputs, read_inputs
@@ -65,7 +69,6 @@ def command(
     from secateur.surgery.onnx.write import file_bytes
 
     recipe = _recipe(sparsity, recipe_file, skip)
-    _check_out(out, overwrite)
     graph = read_graph(model)
     real = [read_inputs(graph, inputs_file)] if inputs_file else []
     inputs = real if real and not sizes else [example_inputs(graph, sizes), *real]
@@ -99,8 +102,6 @@ def _recipe(sparsity: float | None, recipe_file: Path | None, skip: tuple[str, .
     from secateur.recipe import Recipe
     from secateur.recipe.toml import read
 
-    if (sparsity is None) == (recipe_file is None):
-        raise click.UsageError("Give either --sparsity FRACTION or --recipe FILE.toml.")
     if sparsity is not None:
         return Recipe(sparsity=sparsity, pattern=Channels(), skip=skip)
     assert recipe_file is not None, "one of both is given"

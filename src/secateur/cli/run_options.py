@@ -6,10 +6,19 @@ from typing import Any
 
 import click
 
+from secateur.task_spec import file_and_name
+
 Command = Callable[..., Any]
 
+
+def _checked(_: click.Context, __: click.Parameter, spec: str) -> str:
+    """Before the command imports torch."""
+    file_and_name(spec)
+    return spec
+
+
 task_option = click.option(
-    "--task", "spec", required=True, metavar="FILE.py:NAME", help="Your network and data."
+    "--task", "spec", required=True, metavar="FILE.py:NAME", help="Your network and data.", callback=_checked
 )
 OPTIONS = (
     click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Of the run."),

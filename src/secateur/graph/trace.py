@@ -36,6 +36,11 @@ def trace(model: nn.Module, example_inputs: tuple[Tensor, ...], *, any_batch: bo
     Raises:
         ExportError: the example input does not run, or PyTorch cannot export the network.
     """
+    if isinstance(example_inputs, Tensor):
+        raise ExportError(
+            f"example_inputs is a tensor of shape {tuple(example_inputs.shape)}. Expected a tuple, the "
+            "positional inputs of one forward call; for one input write (x,)."
+        )
     try:
         with evaluation_mode(model):
             graph = _exported_for_any_batch(model, example_inputs) if any_batch else None
