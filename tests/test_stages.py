@@ -1,3 +1,4 @@
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,3 +71,15 @@ def test_a_finished_stage_is_read_with_its_masks_and_grids(
         assert torch.equal(again.training.grids.scales[name], scale)
     for name, tensor in first.model.state_dict().items():
         assert torch.equal(again.model.state_dict()[name], tensor)
+
+
+@pytest.mark.filterwarnings("ignore:.*to a meta parameter")
+def test_what_a_finished_stage_left_is_beside_the_network(task: Tiny, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, compress=Compression(WeightOnly(4), recovery=QUICK))
+    stage = stages.compressed(recipe, task.model)
+    stages.run(stage, task, 0, tmp_path, Silent())
+    elsewhere = replace(stage, start=lambda: copy.deepcopy(task.model).to("meta"))
+    training = stages.run(elsewhere, task, 0, tmp_path, Silent()).training
+    tensors = [*training.masks.tensors.values(), *training.grids.scales.values()]
+    assert tensors
+    assert all(tensor.is_meta for tensor in tensors)

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
+import torch
 from torch import nn
 
 from secateur.core.masks import Masks
@@ -134,7 +135,8 @@ def run(stage: Stage, task: Task, seed: int, work: Path, progress: Progress) -> 
     if finished.exists():
         state = checkpoint.load(finished)
         model.load_state_dict(state["model"])
-        return _cut(Trained(stage, model.eval(), _training(state), state["seconds"]), task)
+        device = next(model.parameters()).device
+        return _cut(Trained(stage, model.eval(), _training(state, device), state["seconds"]), task)
     started = time.perf_counter()
     training = train(
         model,
@@ -197,7 +199,8 @@ def _state(model: nn.Module, training: Training, seconds: float) -> dict[str, An
     }
 
 
-def _training(state: dict[str, Any]) -> Training:
+def _training(state: dict[str, Any], device: torch.device) -> Training:
+    """Beside the network, wherever it was when the stage was trained."""
     history = [Point(**point) for point in state["history"]]
-    grids = Grids(state["scales"], state["ranges"])
-    return Training(history, Masks(state["masks"]), grids, state["taught"])
+    masks, scales = ({n: t.to(device) for n, t in state[key].items()} for key in ("masks", "scales"))
+    return Training(history, Masks(masks), Grids(scales, state["ranges"]), state["taught"])

@@ -1,7 +1,7 @@
 """The same batches after a resume, whatever else draws random numbers."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -145,14 +145,15 @@ def test_texts_in_an_array_are_known_again_after_a_resume() -> None:
         Batches(Texts(), seed=0).load_state_dict(state)
 
 
-def test_a_generator_of_the_tasks_own_is_noticed_on_resume() -> None:
+@pytest.mark.parametrize("kind", [torch.clone, float, np.float32])
+def test_a_generator_of_the_tasks_own_is_noticed_on_resume(kind: Callable[[torch.Tensor], Any]) -> None:
     class OwnGenerator(ThreeGenerators):
         def __init__(self) -> None:
             self.generator = torch.Generator().manual_seed(0)
 
         def batches(self) -> Iterator[Any]:
             for _ in range(5):
-                yield {"x": torch.rand(2, generator=self.generator)}
+                yield {"x": kind(torch.rand(1, generator=self.generator))}
 
     first = Batches(OwnGenerator(), seed=0)
     for _ in range(7):  # its second epoch depends on the first one

@@ -121,7 +121,7 @@ def _fingerprint(batch: Any) -> str:
             leaf = leaf.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
         if isinstance(leaf, np.ndarray) and leaf.dtype.hasobject:
             digest.update(_fingerprint(leaf.tolist()).encode())  # its bytes are addresses of the objects
-        elif isinstance(leaf, np.ndarray):
+        elif isinstance(leaf, (np.ndarray, np.generic)):
             digest.update(leaf.tobytes())
         elif isinstance(leaf, (bool, int, float, str, bytes)):
             digest.update(repr(leaf).encode())
