@@ -112,13 +112,10 @@ def _related(value: Any, sizes: Sizes) -> list[int]:
 
 
 def _known(module: nn.Module, name: str, value: Any, sizes: Sizes) -> bool:
-    """Whether an attribute follows without being tried."""
+    """Whether an attribute follows without being tried: by its name. A value alone may mean anything."""
     if isinstance(module, tuple(FOLLOW)) or "." in name:
         return False
-    if name in HEADS or name in INNER:
-        return bool(old_widths(name, value, sizes))
-    own = sizes.widths.get(value, {}) if isinstance(value, int) else {}
-    return list(own.values()) == [0] and value not in sizes.whole
+    return (name in HEADS or name in INNER) and bool(old_widths(name, value, sizes))
 
 
 def candidates(
