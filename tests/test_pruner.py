@@ -207,3 +207,8 @@ def test_a_moving_average_is_held_through_its_wrapper_and_no_other_network_is() 
     assert pruner.masks.hold_exactly(average.module)
     with pytest.raises(RecipeError, match="does not have"):
         Pruner(network(), recipe(), copies=(nn.Linear(16, 32),))
+
+
+def test_a_state_that_is_none_says_what_it_lacks() -> None:
+    with pytest.raises(ResumeError, match="lacks doomed, due, early, fingerprint, masks, steps_done"):
+        Pruner(nn.Linear(4, 4), Recipe(), state={})

@@ -155,6 +155,11 @@ class Pruner:
             ResumeError: the state belongs to another recipe or network, or this pruner has removed weights
                 that the saved one keeps.
         """
+        missing = sorted(self.state_dict().keys() - set(state))
+        if missing:
+            raise ResumeError(
+                f"The state lacks {', '.join(missing)}. Expected what pruner.state_dict() answered."
+            )
         if state["fingerprint"] != self.recipe.fingerprint:
             raise ResumeError(
                 f"The saved pruner follows recipe {state['fingerprint']}, this one "

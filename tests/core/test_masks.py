@@ -44,3 +44,17 @@ def test_hash_depends_on_names_shapes_and_bits_but_not_on_order() -> None:
 def test_masks_of_another_model_are_refused() -> None:
     with pytest.raises(RecipeError, match="'weight_g', which this model does not have"):
         Masks({"weight_g": torch.tensor([True])}).apply_(nn.Linear(1, 1))
+
+
+def test_masks_of_the_network_before_a_cut_are_refused_with_both_shapes() -> None:
+    masks = Masks({"weight": torch.ones(4, 2) > 0})
+    for use in (masks.apply_, masks.hold_exactly):
+        with pytest.raises(
+            RecipeError, match=r"weight has shape \(4, 2\), the parameter .* \(3, 2\).*after a cut"
+        ):
+            use(nn.Linear(2, 3))
+
+
+def test_a_mask_is_boolean() -> None:
+    with pytest.raises(RecipeError, match=r"mask of a has elements of torch.uint8. Expected torch.bool"):
+        Masks({"a": torch.tensor([1, 0], dtype=torch.uint8)})

@@ -6,7 +6,7 @@ from torch import nn
 
 from secateur.core.groups import Group, Member
 from secateur.core.masks import Masks
-from secateur.errors import SurgeryError
+from secateur.errors import RecipeError, SurgeryError
 from secateur.surgery import cut, masks_without
 
 ONE = torch.arange(4)[:, None]
@@ -82,3 +82,18 @@ def test_masks_that_name_nothing_remove_nothing() -> None:
     done = cut(model, Masks(), [group()], example_inputs=(X,))
     assert done.removed == {}
     assert model[0].out_features == 4
+
+
+def test_masks_of_another_network_are_refused() -> None:
+    masks = Masks({"module.0.weight": torch.ones(4, 3) > 0})
+    with pytest.raises(RecipeError, match="'module.0.weight', which this model does not have"):
+        cut(network(), masks, [group()], example_inputs=(X,))
+
+
+@pytest.mark.parametrize("name", ["optimizers", "copies"])
+def test_one_thing_in_place_of_several_says_what_to_write(name: str) -> None:
+    model: Any = network()
+    one = torch.optim.SGD(model.parameters(), 0.1) if name == "optimizers" else model
+    given: Any = {name: one}
+    with pytest.raises(SurgeryError, match=rf"{name} is a (SGD|Sequential). Expected several, in a list"):
+        cut(model, Masks(), [group()], example_inputs=(X,), **given)

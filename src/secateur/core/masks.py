@@ -17,6 +17,14 @@ class Masks:
 
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for name, mask in self.tensors.items():
+            if mask.dtype != torch.bool:
+                raise RecipeError(
+                    f"The mask of {name} has elements of {mask.dtype}. Expected torch.bool, True where an "
+                    "element stays: mask.bool()."
+                )
+
     def __repr__(self) -> str:
         tensors = f"{len(self.tensors)} tensor{'s'[: len(self.tensors) != 1]}"
         share = f"{100 * self.sparsity:.1f} %"
@@ -49,22 +57,44 @@ class Masks:
             digest.update(mask.detach().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
 
-    @torch.no_grad()
-    def apply_(self, model: nn.Module) -> None:
-        """Set removed elements to +0.0 in place (not -0.0, which a product with the mask would give)."""
-        parameters = dict(model.named_parameters())
-        for name in self.tensors:
-            if name not in parameters:
+    def parameters(self, model: nn.Module) -> dict[str, nn.Parameter]:
+        """Those of the model that carry a mask.
+
+        Raises:
+            RecipeError: the masks are another model's: it has no such parameter, or one of another shape.
+        """
+        every = dict(model.named_parameters(remove_duplicate=False))
+        for name, mask in self.tensors.items():
+            if name not in every:
                 raise RecipeError(
                     f"The masks name the parameter {name!r}, which this model does not have. "
                     "Apply masks to the model they were found for, or to a copy of it."
                 )
-            parameters[name].masked_fill_(self._gone[name], 0.0)
+            if every[name].shape != mask.shape:
+                raise RecipeError(
+                    f"The mask of {name} has shape {tuple(mask.shape)}, the parameter of this model "
+                    f"{tuple(every[name].shape)}. Apply masks to the model they were found for; after a cut, "
+                    "what is left needs new ones (a new Pruner, in a loop)."
+                )
+        return {name: every[name] for name in self.tensors}
+
+    @torch.no_grad()
+    def apply_(self, model: nn.Module) -> None:
+        """Set removed elements to +0.0 in place (not -0.0, which a product with the mask would give).
+
+        Raises:
+            RecipeError: as `parameters`.
+        """
+        for name, parameter in self.parameters(model).items():
+            parameter.masked_fill_(self._gone[name], 0.0)
 
     def hold_exactly(self, model: nn.Module) -> bool:
-        """Whether every removed element is exactly +0.0 in the model."""
-        parameters = dict(model.named_parameters())
-        weights = (parameters[name].detach()[gone] for name, gone in self._gone.items())
+        """Whether every removed element is exactly +0.0 in the model.
+
+        Raises:
+            RecipeError: as `parameters`.
+        """
+        weights = (p.detach()[self._gone[name]] for name, p in self.parameters(model).items())
         return all(bool((w == 0).all()) and not bool(torch.signbit(w).any()) for w in weights)
 
     @cached_property

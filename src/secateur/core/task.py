@@ -122,3 +122,11 @@ class Calibration:
     batches: Callable[[], Iterable[Any]]
     loss: Callable[[nn.Module, Any], Tensor]
     limit: int = 16  # batches used
+
+    def __post_init__(self) -> None:
+        for name, given in (("batches", self.batches), ("loss", self.loss)):
+            if not callable(given):
+                raise TaskError(
+                    f"{name} is a {type(given).__name__}. Expected a function: batches=lambda: loader, which "
+                    "answers the batches anew each time, and loss(model, batch), which answers a scalar."
+                )

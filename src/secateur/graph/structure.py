@@ -3,7 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import ml_dtypes
+import numpy as np
 import onnx_ir
+import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from secateur.core.groups import Group
@@ -45,6 +49,14 @@ class Structure:
         return replace(self, coupling=coupling)
 
 
+def _array(x: Tensor) -> NDArray[np.generic]:
+    """Also of bfloat16, which torch does not give to NumPy."""
+    x = x.detach().cpu()
+    if x.dtype == torch.bfloat16:
+        return x.contiguous().view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+    return x.numpy()
+
+
 def structure_of(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Structure:
     """Trace a network, try its blocks, and find out.
 
@@ -53,7 +65,7 @@ def structure_of(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Struct
         CouplingError: its channels cannot be followed.
     """
     graph = trace(model, example_inputs, any_batch=False)
-    values = look(graph, [x.detach().cpu().numpy() for x in example_inputs])
+    values = look(graph, [_array(x) for x in example_inputs])
     parameters = [name for name, _ in model.named_parameters(remove_duplicate=False)]
     buffers = [name for name, _ in model.named_buffers(remove_duplicate=False)]
     coupling = couple(graph, values, {*parameters, *buffers}, set(buffers))

@@ -78,6 +78,11 @@ def names_among(model: nn.Module, known: Container[str]) -> dict[str, str]:
 def check_finite(model: nn.Module) -> None:
     """Refuse NaN and infinity in parameters and buffers; scores of such a network mean nothing."""
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        if tensor.is_meta or nn.parameter.is_lazy(tensor):
+            raise NumericalError(
+                f"{name} has no values yet (a meta or lazy tensor). Expected a trained network: load its "
+                "weights, or run one forward call."
+            )
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             bad = int((~torch.isfinite(tensor)).sum())
             raise NumericalError(

@@ -63,7 +63,7 @@ def find_masks(
         structure: what hangs together in the network, for patterns such as `Channels`.
 
     Raises:
-        RecipeError, GoalError: as `plan`.
+        RecipeError, GoalError: as `plan`; or `due`, `previous` or `data` is not what is expected.
         NumericalError: weights or scores are NaN or infinite.
 
     Example:
@@ -75,6 +75,10 @@ def find_masks(
         tensor([[False,  True],
                 [False,  True]])
     """
+    if not 0 <= due <= 1:
+        raise RecipeError(f"due = {due}. Expected a fraction of the goal, in [0, 1].")
+    if previous is not None:
+        previous.parameters(model)
     check_finite(model)
     layout = plan(model, recipe, structure)
     scores = _scores(model, layout, recipe, data, previous)
@@ -119,6 +123,11 @@ def _scores(
     model: nn.Module, layout: AnyPlan, recipe: Recipe, data: Calibration | None, previous: Masks | None
 ) -> Scores:
     """The criterion's scores, checked, with -inf for elements that are already gone."""
+    if data is not None and not isinstance(data, Calibration):
+        raise RecipeError(
+            f"data is a {type(data).__name__}. Expected secateur.Calibration(batches=lambda: loader, "
+            "loss=...)."
+        )
     scores = recipe.criterion(model, layout.weights, data)
     for name, weight in layout.weights.items():
         _check_shape(recipe, scores, name, weight)
@@ -128,11 +137,6 @@ def _scores(
                 "network's activations or gradients on the calibration batches."
             )
         if previous is not None and name in previous.tensors:
-            if previous.tensors[name].shape != weight.shape:
-                raise RecipeError(
-                    f"The previous mask of {name} has shape {tuple(previous.tensors[name].shape)}, the "
-                    f"weight {tuple(weight.shape)}. Pass masks that were found for this model."
-                )
             mask = previous.tensors[name].to(weight.device)
             scores = {**scores, name: scores[name].masked_fill(~mask, -torch.inf)}
     return scores

@@ -76,9 +76,10 @@ def coupled_plan(
     A group may go when `only` names all the weights that make its channels, and `skip` none of its weights.
 
     Raises:
-        RecipeError: a name pattern matches nothing, or no group is left.
+        RecipeError: a name pattern matches nothing, no group is left, or the structure is another network's.
         GoalError: the sparsity is out of reach; the message says how much is possible.
     """
+    _check_structure(model, structure)
     chosen = prunable(model, recipe.only, recipe.skip, normed=False)
     barred = set(prunable(model, normed=False)) - set(prunable(model, skip=recipe.skip, normed=False))
     groups = [g for g in pattern.select(structure.coupling.groups) if _allowed(g, chosen, barred)]
@@ -96,6 +97,24 @@ def coupled_plan(
     plan = CoupledPlan({name: parameters[name] for name in names}, groups, most, stay, budget)
     _check_reachable(plan, recipe)
     return plan
+
+
+def _check_structure(model: nn.Module, structure: Structure) -> None:
+    """Positions of another network's channels would mean nothing here."""
+    if not isinstance(structure, Structure):
+        raise RecipeError(
+            f"structure is a {type(structure).__name__}. Expected what secateur.cuttable(model, "
+            "example_inputs) answers."
+        )
+    tensors = dict(model.named_parameters(remove_duplicate=False))
+    for member in (m for group in structure.groups for m in group.members if not m.buffer):
+        shape = tuple(tensors[member.tensor].shape) if member.tensor in tensors else None
+        if shape != member.shape:
+            raise RecipeError(
+                f"The structure is another network's: {member.tensor} has shape {member.shape} there, and "
+                f"{f'shape {shape} in' if shape else 'does not exist in'} this one. Call "
+                "secateur.cuttable(model, example_inputs) for this very network, and again after a cut."
+            )
 
 
 def _allowed(group: Group, chosen: Mapping[str, object], barred: set[str]) -> bool:

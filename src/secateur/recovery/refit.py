@@ -46,6 +46,7 @@ def refit_(model: nn.Module, reference: nn.Module, masks: Masks, data: Calibrati
 
     Raises:
         NumericalError: NaN or infinity enters or leaves a layer.
+        RecipeError: the masks are another network's.
         TaskError: there are no batches.
 
     Example:
@@ -59,6 +60,7 @@ def refit_(model: nn.Module, reference: nn.Module, masks: Masks, data: Calibrati
         >>> [round(weight, 1) for weight in smaller.weight[0].tolist()]
         [3.0, 0.0]
     """
+    masks.parameters(model)  # are they this network's?
     batches = list(at_least_one(islice(data.batches(), data.limit)))
     with evaluation_mode(model), evaluation_mode(reference):
         every = layers(model, masks, data, batches[0])

@@ -1,6 +1,7 @@
 """What does a network answer to its example, and to inputs like it?"""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -37,17 +38,24 @@ def _drawn(like: Any, generator: torch.Generator) -> Any:
 
 def answers(model: nn.Module, inputs: Inputs) -> list[Tensor]:
     """All tensors of a network's answer, in order; in evaluation mode, with the same randomness each time."""
+    with evaluation_mode(model), torch.no_grad(), without_fused_attention(), _same_randomness(inputs):
+        return list(_tensors(model(*inputs)))
+
+
+def call_in_training(model: nn.Module, inputs: Inputs) -> None:
+    """One forward call in training mode, of a copy: it changes what it counts, such as BatchNorm's means."""
+    with torch.no_grad(), _same_randomness(inputs):
+        model.train()(*inputs)
+
+
+@contextmanager
+def _same_randomness(inputs: Inputs) -> Iterator[None]:
     devices = {x.device for x in pytree.tree_leaves(inputs) if isinstance(x, Tensor) and x.is_cuda}
-    with (
-        evaluation_mode(model),
-        torch.no_grad(),
-        without_fused_attention(),
-        torch.random.fork_rng(devices=list(devices)),
-    ):
+    with torch.random.fork_rng(devices=list(devices)):
         torch.default_generator.manual_seed(0)  # torch.manual_seed would import the compiler
         if devices:
             torch.cuda.manual_seed_all(0)
-        return list(_tensors(model(*inputs)))
+        yield
 
 
 def _tensors(output: Any) -> Iterator[Tensor]:

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch.utils import _pytree as pytree
 from secateur.errors import SurgeryError
 from secateur.graph.calls import Calls, recording
 from secateur.graph.skips import may_pass
-from secateur.surgery.answers import Inputs, answers
+from secateur.surgery.answers import Inputs, answers, call_in_training
 
 SMALLEST = 1e-4  # of the largest output: what smaller ones count as
 
@@ -76,6 +77,19 @@ class Comparison:
     def __call__(self, cut: nn.Module) -> Certificate:
         """How far a cut network is; whatever it raises passes."""
         return _certificate([(out, answers(cut, x)) for x, out in self._known])
+
+    @cached_property
+    def trains(self) -> bool:
+        """Whether the masked network runs in training mode on its example alone, without targets."""
+        try:
+            call_in_training(copy.deepcopy(self._masked), self._known[0][0])
+        except Exception:  # the network's own code, which may raise anything
+            return False
+        return True
+
+    def in_training(self, cut: nn.Module) -> None:
+        """One call of a copy of the cut network in training mode; whatever it raises passes."""
+        call_in_training(cut, self._known[0][0])
 
     def precisely(self, cut: nn.Module) -> Certificate:
         """The same in float64, where rounding does not hide what was cut wrongly."""

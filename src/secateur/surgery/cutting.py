@@ -18,7 +18,7 @@ from secateur.surgery.constants import silent_units
 from secateur.surgery.failure import Refused
 from secateur.surgery.follow import follow_attributes
 from secateur.surgery.journal import Journal
-from secateur.surgery.refusals import refuse_wrapped, twin
+from secateur.surgery.refusals import refuse_arguments, refuse_wrapped, twin
 from secateur.surgery.removal import kept_positions, removed_units
 from secateur.surgery.sizes import sizes_near
 from secateur.surgery.slicing import check_optimizer, named_tensors, slice_state, slice_tensors
@@ -79,9 +79,12 @@ def cut(
         tolerance: largest difference, relative to the largest output.
 
     Raises:
+        RecipeError: the masks are another network's.
         SurgeryError: the network cannot follow the cut, or something else holds on to its old shape.
     """
+    refuse_arguments(groups, optimizers, copies)
     refuse_wrapped(model, groups)
+    masks.parameters(model)
     for optimizer in optimizers:
         check_optimizer(optimizer, model)
     twins = [twin(each, model) for each in copies]

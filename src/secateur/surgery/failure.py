@@ -32,7 +32,8 @@ class Failure:
 
     Attributes:
         inside: modules from the outermost to the one that failed; empty where the numbers differ.
-        done: how far it came: calls of modules that ended before, and the lines that failed.
+        done: how far it came: 1 where only training fails; calls of modules that ended before, and the lines
+            that failed.
         text: what happened.
     """
 

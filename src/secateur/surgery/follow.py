@@ -72,7 +72,9 @@ def _attempt(
     """Try one choice of attributes; what does not hold is taken back at once."""
     own = Journal()
     _apply(every, list(changes(every[0], near, choice)), own)
-    result = _compared(every, comparison, own)
+    result: Certificate | Failure = _compared(every, comparison, own)
+    if isinstance(result, Certificate) and comparison.trains:
+        result = _in_training(every[0], comparison) or result
     if isinstance(result, Failure):
         own.undo()
     else:
@@ -86,7 +88,7 @@ def _compared(every: Sequence[nn.Module], comparison: Comparison, journal: Journ
         try:
             certificate = comparison(model)
         except Exception as error:  # the network's own code, which may raise anything
-            done = (watch.done, *lines_inside(error))
+            done = (0, watch.done, *lines_inside(error))
             return Failure(list(watch.inside), done, first_line(error), error)
     if comparison.tolerance < certificate.relative < ROUNDING:
         with contextlib.suppress(Exception):  # not every network runs in float64
@@ -94,7 +96,19 @@ def _compared(every: Sequence[nn.Module], comparison: Comparison, journal: Journ
     if certificate.relative <= comparison.tolerance:
         return certificate
     text = f"its answers differ by {certificate.relative:.1e} of the largest, more than rounding explains"
-    return Failure([], (watch.done,), text)
+    return Failure([], (0, watch.done), text)
+
+
+def _in_training(model: nn.Module, comparison: Comparison) -> Failure | None:
+    """Code that runs only there, such as a head of its own for the loss, is not in the network's graph."""
+    trained = copy.deepcopy(model)
+    with watching(trained) as watch:
+        try:
+            comparison.in_training(trained)
+        except Exception as error:  # the network's own code, which may raise anything
+            text = f"in training mode, {first_line(error)}"
+            return Failure(list(watch.inside), (1, watch.done, *lines_inside(error)), text, error)
+    return None
 
 
 def _own_changes(model: nn.Module, kept: Kept) -> Iterator[Change]:

@@ -15,6 +15,22 @@ WRAPPERS = {"DataParallel": "module", "DistributedDataParallel": "module", "Opti
 """What holds copies, buckets or compiled code of what it wraps; names, as importing these takes long."""
 
 
+def refuse_arguments(groups: object, optimizers: object, copies: object) -> None:
+    """Raise where one thing was given in place of several.
+
+    Raises:
+        SurgeryError: says what to write.
+    """
+    expected = (
+        ("groups", groups, "structure.groups"),
+        ("optimizers", optimizers, "optimizers=[optimizer]"),
+        ("copies", copies, "copies=[copy]"),
+    )
+    for name, given, write in expected:
+        if isinstance(given, nn.Module) or not isinstance(given, Iterable):
+            raise SurgeryError(f"{name} is a {type(given).__name__}. Expected several, in a list: {write}.")
+
+
 def refuse_wrapped(model: nn.Module, groups: Iterable[Group]) -> None:
     """Raise where slicing would leave something of the old shape behind, or another network was meant.
 

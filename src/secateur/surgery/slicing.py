@@ -37,7 +37,12 @@ def without_subnormals(tensor: Tensor) -> Tensor:
     """The same numbers with 0.0 for those too small for a full mantissa, which processors compute slowly."""
     if tensor.dtype not in FLUSHED:
         return tensor
-    return tensor.masked_fill(tensor.abs() < torch.finfo(tensor.dtype).tiny, 0.0)
+    return _zeroed(tensor, tensor.abs() < torch.finfo(tensor.dtype).tiny)
+
+
+def _zeroed(tensor: Tensor, gone: Tensor) -> Tensor:
+    """A copy in the same memory format, which `masked_fill` does not keep."""
+    return tensor.clone().masked_fill_(gone, 0.0)
 
 
 @torch.no_grad()
@@ -61,7 +66,7 @@ def slice_tensors(
                 data.masked_fill_(gone[id(tensor)].to(data.device), 0.0)
             continue
         if id(tensor) in gone:
-            data = data.masked_fill(gone[id(tensor)].to(data.device), 0.0)
+            data = _zeroed(data, gone[id(tensor)].to(data.device))
         grad = None if tensor.grad is None else take(tensor.grad, kept[id(tensor)])
         journal.shrink(tensor, without_subnormals(take(data, kept[id(tensor)])), grad)
 
