@@ -97,3 +97,9 @@ def test_each_difference_to_the_run_there_has_a_line(finished: Path) -> None:
     with pytest.raises(ResumeError) as error:
         claim(finished, Recipe(sparsity=0.8), 5, TASK, resume=True, overwrite=False)
     assert "\n  recipe.sparsity was 0.9, is 0.8\n  seed was 0, is 5\n" in str(error.value)
+
+
+def test_to_go_on_and_to_begin_anew_at_once_is_refused(finished: Path) -> None:
+    with pytest.raises(OutputError, match="cannot both go on"):
+        claimed(finished, resume=True, overwrite=True)
+    assert (finished / "model.sct").read_text() == "small"

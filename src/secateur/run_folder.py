@@ -82,6 +82,11 @@ def check_free(path: Path, *, resume: bool, overwrite: bool) -> None:
     Raises:
         OutputError: as `claim`.
     """
+    if resume and overwrite:
+        raise OutputError(
+            f"{path}: a run cannot both go on (resume) and begin anew (overwrite). Leave one of them out; "
+            "nothing was touched."
+        )
     if read_identity(path) is not None and not (resume or overwrite or _untrained(path)):
         raise OutputError(
             f"{path} holds a run already. Go on with it with --resume, begin anew with --overwrite, or "

@@ -1,10 +1,19 @@
+from typing import cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sample_report import sample, with_compression, with_compression_undone, with_cut, without_pruning
+from sample_report import (
+    latency,
+    sample,
+    with_compression,
+    with_compression_undone,
+    with_cut,
+    without_pruning,
+)
 
 from secateur.report import words
-from secateur.report.schema import MetricInfo, is_missing
+from secateur.report.schema import Latency, MetricInfo, is_missing
 
 ACCURACY: MetricInfo = {
     "name": "accuracy",
@@ -83,7 +92,24 @@ def test_size_changes(times: float, shown: str) -> None:
     [(1.5, "1.50x faster"), (1.09, "no faster"), (0.95, "no faster"), (0.5, "2.00x slower")],
 )
 def test_small_differences_of_speed_are_none(times: float, shown: str) -> None:
-    assert words.speed_change(times) == shown
+    assert words.speed_change(latency(times), latency(1.0)) == shown
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        ((1.1, 1.4, 2.0), (0.9, 1.0, 1.3), "1.40x faster"),
+        ((1.1, 1.4, 2.0), (0.9, 1.0, 1.5), "no faster"),  # the dense median is one of the pruned network's
+        ((0.9, 1.4, 2.0), (0.8, 1.0, 1.3), "no faster"),  # and the other way round
+        ((0.9, 1.0, 1.5), (1.0, 1.4, 2.0), "no faster"),
+        ((0.9, 1.0, 1.3), (1.1, 1.4, 2.0), "1.40x slower"),
+    ],
+)
+def test_medians_within_the_spread_of_the_other_are_no_gain(
+    before: tuple[float, float, float], after: tuple[float, float, float], shown: str
+) -> None:
+    first, second = ({**latency(m), "p10": low, "p90": high} for low, m, high in (before, after))
+    assert words.speed_change(cast(Latency, first), cast(Latency, second)) == shown
 
 
 @pytest.mark.parametrize(

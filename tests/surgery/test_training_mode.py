@@ -34,7 +34,7 @@ class Noisy(nn.Module):
         self.hidden = 8
         self.first, self.head = nn.Linear(4, 8), nn.Linear(8, 2)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         hidden = F.relu(self.first(x))
         if self.training:
             hidden = hidden + torch.randn(len(x), self.hidden)
@@ -50,7 +50,7 @@ class Windowed(nn.Module):
         self.weight = nn.Parameter(torch.randn(8, 4))
         self.head = nn.Linear(8, 2)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         return self.head(F.relu(F.linear(x[:, -self.window :], self.weight))).sum(1)
 
 

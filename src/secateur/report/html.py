@@ -61,11 +61,10 @@ def headline(report: Report) -> list[Change]:
 
 def _time(report: Report) -> Change:
     before, after = (words.known(entry["latency_ms"]) for entry in (report["dense"], words.final(report)))
-    times = words.known(report["ratios"]["latency"])
-    if before is None or after is None or times is None:
+    if before is None or after is None:
         return Change("One call", "", "not measured", words.reason(report["ratios"]["latency"]))
     first, last = (f"{words.number(latency['median'])} ms" for latency in (before, after))
-    return Change("One call", first, last, words.speed_change(times))
+    return Change("One call", first, last, words.speed_change(before, after))
 
 
 def footnotes(report: Report) -> list[str]:

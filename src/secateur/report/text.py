@@ -108,12 +108,11 @@ def _cells(entry: Entry, info: MetricInfo, notes: Notes) -> list[str]:
 def _gains(report: Report, notes: Notes) -> dict[str, str]:
     ratios, cut = report["ratios"], words.known(report["cut"])
     compiled = words.known(report["compiled"])
-    speed = words.known(ratios["latency"])
     before, after = (words.known(entry["latency_ms"]) for entry in (report["dense"], words.final(report)))
-    if speed is None or before is None or after is None:
+    if before is None or after is None:
         time = notes.mark(ratios["latency"])
     else:
-        time = f"{words.speed_change(speed)} ({words.from_to(before, after)}; {words.setting(after)})"
+        time = f"{words.speed_change(before, after)} ({words.from_to(before, after)}; {words.setting(after)})"
     return {
         "file": f"{words.size_change(ratios['bytes'])} than the dense safetensors file "
         f"(the same compression without pruning: {words.size_change(ratios['bytes_without_pruning'])})",
@@ -125,9 +124,10 @@ def _gains(report: Report, notes: Notes) -> dict[str, str]:
 
 
 def _compiled(compiled: CompiledInfo) -> str:
+    before, after = compiled["dense"], compiled["pruned"]
     return (
-        f"{words.speed_change(compiled['times_faster'])} as native code than the dense network in ONNX "
-        f"Runtime ({words.from_to(compiled['dense'], compiled['pruned'])}, both timed anew, in turn)"
+        f"{words.speed_change(before, after)} as native code than the dense network in ONNX Runtime "
+        f"({words.from_to(before, after)}, both timed anew, in turn)"
     )
 
 

@@ -151,12 +151,11 @@ def _speed(report: Report) -> str:
     after = words.known(words.final(report)["latency_ms"])
     if before is None or after is None:
         return "The time of a call could not be measured, so nothing is claimed about it."
-    ratio = before["median"] / after["median"]
     measured = (
-        f"A call is {words.speed_change(ratio)}: {words.number(before['median'])} ms before, "
+        f"A call is {words.speed_change(before, after)}: {words.number(before['median'])} ms before, "
         f"{words.number(after['median'])} ms after, in ONNX Runtime."
     )
-    if ratio >= words.FASTER:
+    if words.faster(before, after):
         return measured
     if not is_missing(report["cut"]):
         counted = "" if report["recipe"]["measure"] == "multiply_adds" else " measure = 'multiply_adds',"
