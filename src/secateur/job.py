@@ -30,7 +30,7 @@ from secateur.report.stopwatch import Stopwatch
 from secateur.report.verdict import verdict
 from secateur.run_folder import RunFolder, check_free, claim
 from secateur.stages import Stage, Trained
-from secateur.tasks import check_task
+from secateur.tasks import check_narrow, check_task
 from secateur.trimming import structure_for
 
 NO_WIDTH = Missing(
@@ -89,6 +89,7 @@ def prune(
     recipe, progress = recipe or Recipe(), progress or Silent()
     watch = Stopwatch(progress, "saving")
     task = check_task(task)
+    check_narrow(task)
     check_finite(task.model)
     if out is not None:
         check_free(Path(out), resume=resume, overwrite=overwrite)

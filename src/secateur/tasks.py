@@ -12,6 +12,7 @@ from torch import nn
 from secateur.core.blame import users_code
 from secateur.core.task import Task
 from secateur.errors import TaskError, did_you_mean
+from secateur.recovery import randomness
 from secateur.task_spec import file_and_name
 
 METHODS = {
@@ -60,7 +61,7 @@ def check_task(task: Any) -> Task:
     inputs = task.example_inputs
     if not isinstance(inputs, tuple) or not all(isinstance(x, torch.Tensor) for x in inputs) or not inputs:
         raise TaskError(
-            f"{_name(task)}.example_inputs is {type(inputs).__name__}. Expected "
+            f"{_name(task)}.example_inputs is {_kinds(inputs)}. Expected "
             f"{ATTRIBUTES['example_inputs']}; for one input write (x,)."
         )
     for name, parameter in task.model.named_parameters():
@@ -78,6 +79,36 @@ def check_task(task: Any) -> Task:
         )
     checked: Task = task
     return checked
+
+
+def _kinds(inputs: Any) -> str:
+    """What was given in place of a tuple of tensors."""
+    if isinstance(inputs, tuple) and inputs:
+        return f"a tuple of {', '.join(type(each).__name__ for each in inputs)}"
+    return "an empty tuple" if inputs == () else f"a {type(inputs).__name__}"
+
+
+def check_narrow(task: Task) -> None:
+    """Before minutes of training: what the small dense baseline, which comes last, needs of a task.
+
+    Raises:
+        TaskError: `narrow` answers no network, or `training_steps` is no number of steps.
+    """
+    narrow, steps = getattr(task, "narrow", None), getattr(task, "training_steps", 0)
+    if not isinstance(steps, int) or steps < 0:
+        raise TaskError(
+            f"{_name(task)}.training_steps is {steps!r}. Expected how many steps the dense network was "
+            "trained for, a whole number; without it the small dense baseline gets those of recovery."
+        )
+    if narrow is None:
+        return
+    with randomness.preserved(), users_code("narrow()"):
+        model = narrow(0.5)
+    if not isinstance(model, nn.Module):
+        raise TaskError(
+            f"narrow(0.5) answered {type(model).__name__}. Expected an nn.Module, a network of half the "
+            "width; without narrow() there is no small dense baseline."
+        )
 
 
 def import_file(path: Path) -> ModuleType:

@@ -55,6 +55,13 @@ def test_bad_recipes(folder: Path, recipe: str, says: str) -> None:
     ("body", "says"),
     [
         ("evaluate = None", "evaluate is not a method"),
+        ("def narrow(self, width): return None", "narrow(0.5) answered NoneType. Expected an nn.Module"),
+        ("def narrow(self, width): return 1 / 0", "narrow() failed"),
+        ('training_steps = "10"', "training_steps is '10'. Expected how many steps"),
+        (
+            "def __init__(self):\n        super().__init__()\n        self.example_inputs = ('x', 3)",
+            "example_inputs is a tuple of str, int. Expected",
+        ),
         (
             "example_inputs = 3\n    def __init__(self): self.model = torch.nn.Linear(1, 1)",
             "for one input write (x,)",

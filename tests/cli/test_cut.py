@@ -49,7 +49,9 @@ def test_half_of_the_weights_go(model: Path, tmp_path: Path, suffix: str) -> Non
     before, after = found["figures"]["parameters"]
     assert before == 448 + 4640 + 2052
     assert after <= 0.55 * before
-    assert found["figures"]["bytes"][1] == out.stat().st_size < found["figures"]["bytes"][0]
+    before, after = found["figures"]["bytes"]
+    assert after == out.stat().st_size < before
+    assert before == model.stat().st_size or suffix != ".onnx"
     assert found["figures"]["multiply_adds"][0] == 36 * 16 * 27 + 16 * 32 * 144 + 2048
     assert all(milliseconds > 0 for milliseconds in found["figures"]["milliseconds"])
     assert found["certificate"]["relative"] <= 1e-5

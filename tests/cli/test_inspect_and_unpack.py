@@ -95,3 +95,5 @@ def test_unpack_writes_a_file_that_onnx_opens_and_replaces_none(path: Path, tmp_
     np.testing.assert_array_equal(numpy_helper.to_array(onnx.load(out).graph.initializer[0]), WEIGHT)
     assert isinstance(run_unpack(path, "--onnx", out).exception, OutputError)
     assert run_unpack(path, "--onnx", out, "--overwrite").exit_code == 0
+    assert isinstance(run_unpack(path, "--onnx", tmp_path / "b.sct").exception, OutputError)
+    assert not (tmp_path / "b.sct").exists()

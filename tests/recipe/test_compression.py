@@ -88,7 +88,14 @@ distillation = {weight = 0.25}
         ('[compress.method]\nname = "codebook"\nbits = 9', "Codebook(bits=9): expected 1 to 8"),
         ('[compress.method]\nname = "codebook"\nbits = 2.5', "bits in compress.method 'codebook' is 2.5"),
         ('[compress.method]\nname = "half"\ndtype = "fp8"', "Half(dtype='fp8'): expected one of"),
-        ("[compress.method]\nbits = 4", "compress.method '' is unknown."),
+        (
+            "[compress.method]\nbits = 4",
+            "[compress.method] does not say which method it is of. Write name = ",
+        ),
+        (
+            '[compress]\nmethod = "codebook"\nbits = 4',
+            "Unknown key 'bits' in compress. It belongs in [compress.method].",
+        ),
         ("[compress]\nmax_drop = -0.1", "max_drop = -0.1: expected a finite number, 0 or more."),
         ("[compress]\nmax_drop = nan", "max_drop = nan: expected a finite number"),
         ('[compress]\nmax_drop = "1 %"', "max_drop in compress is '1 %' (str). Expected a number."),

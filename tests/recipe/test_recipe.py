@@ -78,6 +78,8 @@ def test_names_alone_take_the_defaults(tmp_path: Path) -> None:
     [
         ("sparsty = 0.9", "Unknown key 'sparsty' in the recipe. Did you mean 'sparsity'?"),
         ("[recovery]\nlearning_rat = 1.0", "Did you mean 'learning_rate'?"),
+        ("[schedule]\nbegin = 0.2", 'does not say which schedule it is of. Write name = "gradual"'),
+        ("begin = 0.2", "Unknown key 'begin' in the recipe. It belongs in .schedule.."),
         ('[criterion]\nname = "magnitud"', "criterion 'magnitud' is unknown. Did you mean 'magnitude'?"),
         ('[criterion]\nname = "magnitude"\nq = 1', "Unknown key 'q' in criterion 'magnitude'"),
         ("sparsity = 1.0", "expected 0 up to, not including, 1"),

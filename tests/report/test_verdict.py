@@ -121,6 +121,19 @@ def test_a_small_network_that_was_hardly_trained_is_no_fair_baseline() -> None:
     assert "for 600 steps" not in text
 
 
+def test_a_small_network_of_far_fewer_bytes_is_no_fair_baseline() -> None:
+    report = finished()
+    report["small_dense_baseline"]["file_bytes"] = 8_656  # type: ignore[typeddict-unknown-key]
+    assert "of about the same bytes reaches" in sentences(report)  # 2.00 times smaller
+    report["small_dense_baseline"]["file_bytes"] = 4_328  # type: ignore[typeddict-unknown-key]
+    text = sentences(report)
+    assert (
+        "The small dense network reaches 96.94 % (4,328 bytes). It is no fair baseline: its file is 4.00x"
+        in text
+    )
+    assert "about the same bytes" not in text
+
+
 def test_a_teacher_that_was_not_heard_is_noticed_only_where_one_was_wanted() -> None:
     assert "Distillation was asked for but did not happen" in sentences(finished(), taught=False)
     assert "Distillation" not in sentences(finished(), taught=False, wanted_teacher=False).replace(

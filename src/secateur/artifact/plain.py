@@ -40,6 +40,8 @@ def unpack(
         ArtifactError: the `.sct` file cannot be read.
         OutputError: the ONNX file exists (and `overwrite` is not set) or cannot be written.
     """
+    if os.fspath(onnx_path).endswith(".sct"):
+        raise OutputError(f"{onnx_path}: the file will be plain ONNX. Expected a name that ends in .onnx.")
     if not overwrite and os.path.lexists(onnx_path):
         raise OutputError(
             f"{onnx_path} exists already. Name another file, or say that it may be replaced (--overwrite)."

@@ -81,7 +81,7 @@ def command(
     }
     metadata = {"recipe": used, "certificate": certificate}
     data = file_bytes(done.graph, out.suffix, metadata)
-    before = len(file_bytes(done.structure.graph, out.suffix, {}))
+    before = _bytes_before(model, out, len(file_bytes(done.structure.graph, out.suffix, {})))
     milliseconds = _times(done, inputs[0], threads)
     write_atomically(out, data)
     found = {
@@ -126,6 +126,12 @@ def _check_out(out: Path, overwrite: bool) -> None:
         raise OutputError(
             f"{out} exists already. Name another file, or say that it may be replaced (--overwrite)."
         )
+
+
+def _bytes_before(model: Path, out: Path, written: int) -> int:
+    """Of the file that was given, unless it is of another kind or keeps its weights elsewhere."""
+    given = model.stat().st_size
+    return given if model.suffix == out.suffix and given > written // 2 else written
 
 
 def _channels(done: "GraphCut") -> dict[str, list[int]]:

@@ -3,7 +3,7 @@
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from secateur.errors import RecipeError, did_you_mean
@@ -30,7 +30,7 @@ def _build(cls: type[Any], values: Mapping[str, Any], path: str, what: str = "")
     for key, value in values.items():
         if key not in known:
             raise RecipeError(
-                f"Unknown key {key!r} in {where}.{did_you_mean(key, known)} "
+                f"Unknown key {key!r} in {where}.{did_you_mean(key, known) or _belongs(key, known, path)} "
                 f"Known: {', '.join(known) or 'none'}."
             )
         below = f"{path}.{key}" if path else key
@@ -47,12 +47,30 @@ def _build(cls: type[Any], values: Mapping[str, Any], path: str, what: str = "")
 def _named(path: str, value: Any, table: Mapping[str, type[Any]]) -> Any:
     """`"name"` or `{name = "name", option = ...}` -> an instance of the class in the table."""
     options = {"name": value} if isinstance(value, str) else _table(path, value)
+    if "name" not in options:
+        fitting = [name for name, cls in table.items() if options and options.keys() <= _fields(cls)]
+        raise RecipeError(
+            f"[{path}] does not say which {path.rpartition('.')[2]} it is of. Write name = "
+            f'"{next(iter([*fitting, *table]))}" in it; known: {", ".join(table)}.'
+        )
     name = str(options.pop("name", ""))
     if name not in table:
         raise RecipeError(
             f"{path} {name!r} is unknown.{did_you_mean(name, table)} Known: {', '.join(table)}."
         )
     return _build(table[name], options, path, f"{path} {name!r}")
+
+
+def _belongs(key: str, known: Collection[str], path: str) -> str:
+    """The table below this one that has such a key."""
+    for field in known:
+        if field in TABLES and any(key in _fields(cls) for cls in TABLES[field].values()):
+            return f" It belongs in [{path}.{field}]." if path else f" It belongs in [{field}]."
+    return ""
+
+
+def _fields(cls: type[Any]) -> set[str]:
+    return {field.name for field in dataclasses.fields(cls)}
 
 
 def _table(where: str, value: Any) -> dict[str, Any]:

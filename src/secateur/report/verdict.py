@@ -3,6 +3,8 @@
 from secateur.report import words
 from secateur.report.schema import Entry, MetricInfo, Report, is_missing
 
+MUCH_SMALLER = 2.0  # times; narrow networks of all widths lie nearer together
+
 
 def verdict(report: Report, *, taught: bool, wanted_teacher: bool) -> list[str]:
     """Accuracy, bytes, time, baselines, and what to be careful about.
@@ -189,6 +191,12 @@ def _small_dense(report: Report) -> list[str]:
     small = words.known(report["small_dense_baseline"])
     if small is None:
         return []
+    fewer = report["pruned"]["file_bytes"] / small["file_bytes"]
+    if fewer > MUCH_SMALLER:
+        return [
+            f"The small dense network {_reaches(report, small)}. It is no fair baseline: its file is "
+            f"{words.ratio(fewer)} smaller than the pruned network's, and narrow(width) makes none nearer."
+        ]
     reached = f"A small dense network of about the same bytes {_reaches(report, small)}."
     if words.hardly_trained(report):
         return [f"{reached} It is no fair baseline: {words.HARDLY_TRAINED}."]
