@@ -140,7 +140,7 @@ def test_the_head_and_the_steps_are_about_what_the_file_holds() -> None:
         "9.08 kB .sct 23.4x smaller",
         "Compressed what the file holds",
         "Pruned and recovered",
-        "the rounding of biases and activations included",
+        "the rounding that compression asked for included",
     ):
         assert shown in text, shown
 

@@ -93,7 +93,7 @@ def test_a_network_that_was_not_pruned_is_not_called_so() -> None:
 
 def test_a_difference_that_was_asked_for_is_said_to_be_one() -> None:
     text = " ".join(printed(with_compression()).split())
-    assert text.count("the rounding of biases and activations included") == 2
+    assert text.count("the rounding that compression asked for included") == 2
     assert "rounding" not in printed(sample())
 
 

@@ -134,6 +134,15 @@ def test_a_small_network_of_far_fewer_bytes_is_no_fair_baseline() -> None:
     assert "about the same bytes" not in text
 
 
+def test_two_times_of_the_same_network_that_disagree_are_told() -> None:
+    report = finished()
+    assert "machine was busy" not in sentences(report)
+    report["dense"]["latency_ms"] = latency(0.0206)
+    assert "the dense network took 0.0206 ms a call beside the other networks, and 0.0412" in sentences(
+        report
+    )
+
+
 def test_a_teacher_that_was_not_heard_is_noticed_only_where_one_was_wanted() -> None:
     assert "Distillation was asked for but did not happen" in sentences(finished(), taught=False)
     assert "Distillation" not in sentences(finished(), taught=False, wanted_teacher=False).replace(

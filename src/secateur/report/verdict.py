@@ -1,8 +1,9 @@
 """What does a run mean, in plain sentences that claim nothing which was not measured?"""
 
 from secateur.report import words
-from secateur.report.schema import Entry, MetricInfo, Report, is_missing
+from secateur.report.schema import CompiledInfo, Entry, MetricInfo, Report, is_missing
 
+UNSTEADY = 1.3  # times; the same network's median in two timings on a quiet machine is nearer than that
 MUCH_SMALLER = 2.0  # times; narrow networks of all widths lie nearer together
 
 
@@ -175,7 +176,19 @@ def _native(report: Report) -> list[str]:
     compiled = words.known(report["compiled"])
     if compiled is None:
         return [f"It was not compiled: {words.reason(report['compiled'])}"]
-    return [f"{words.native(compiled)}."]
+    return [f"{words.native(compiled)}.", *_unsteady(report, compiled)]
+
+
+def _unsteady(report: Report, compiled: CompiledInfo) -> list[str]:
+    """The dense network is timed twice, with other neighbours; where the two disagree, so may all times."""
+    first, again = words.known(report["dense"]["latency_ms"]), compiled["dense"]
+    if first is None or 1 / UNSTEADY < first["median"] / again["median"] < UNSTEADY:
+        return []
+    return [
+        f"The machine was busy with other things: the dense network took {words.number(first['median'])} ms "
+        f"a call beside the other networks, and {words.number(again['median'])} ms beside the compiled one. "
+        "Trust the ratios rather than the milliseconds, or time again with secateur bench."
+    ]
 
 
 def _random(report: Report) -> list[str]:

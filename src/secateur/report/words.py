@@ -271,4 +271,4 @@ def flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]
 
 def rounding(rounded: bool) -> str:
     """Why a difference is larger than that of two runtimes."""
-    return ", the rounding of biases and activations included" if rounded else ""
+    return ", the rounding that compression asked for included" if rounded else ""
