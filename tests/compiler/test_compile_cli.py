@@ -79,6 +79,7 @@ def test_what_is_there_stays(model: Path, tmp_path: Path) -> None:
     [
         (("--max-ram", "10"), "bytes of RAM (arena "),
         (("--max-flash", "10"), "bytes of flash (weights "),
+        (("--max-ram", "10", "--max-flash", "10"), "and 10 are there; and "),
         (("--target", "cortex-m5"), "Did you mean 'cortex-m55'?"),
         (("--target", "cortex-m4", "--threads", "2"), "no operating system"),
         (("--shape", "nothing=1,2"), "There is no input 'nothing'"),

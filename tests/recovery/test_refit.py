@@ -13,7 +13,7 @@ from secateur import Calibration, Channels, Masks, OneShot, Recipe, Recovery, re
 from secateur.errors import NumericalError, RecipeError, TaskError
 from secateur.recovery.constraint import pruning
 from secateur.recovery.layer_rows import Fittable, inputs, outputs, places
-from secateur.recovery.least_squares import RIDGE, Moments, nearest
+from secateur.recovery.least_squares import Moments, nearest
 from secateur.recovery.loop import train
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -51,9 +51,9 @@ def test_each_row_solves_the_normal_equations_of_what_it_keeps() -> None:
     moments = Moments(5, 3)
     moments.add(x[:20], y[:20])
     moments.add(x[20:], y[20:])
-    found = nearest(weight, stays, moments, centred=False)
+    found = nearest(weight, stays, moments, centred=False, ridge=0.01)
     xx, xy = (x.T @ x / 60).double(), (x.T @ y / 60).double()
-    pull = RIDGE * xx.diagonal().mean() * torch.eye(5).double()
+    pull = 0.01 * xx.diagonal().mean() * torch.eye(5).double()
     for row, kept in enumerate(stays):
         wanted = xy[kept, row] + (pull @ weight[row].double())[kept]
         there = torch.linalg.solve((xx + pull)[kept][:, kept], wanted)
@@ -123,6 +123,29 @@ def test_a_network_answers_more_like_the_one_before(rows_alike: bool) -> None:
     for name, value in refitted.state_dict().items():
         before_the_loss = name.startswith(("0", "1"))
         assert torch.equal(value, model.state_dict()[name]) or not before_the_loss, name
+
+
+def test_rows_under_a_batchnorm_keep_their_length() -> None:
+    model = network()
+    smaller, masks = pruned(model, **{"3__weight": torch.rand(6, 8, 3, 3) < 0.5})
+    refitted = copy.deepcopy(smaller)
+    refit_(refitted, model, masks, data(*images(8)))
+    before, after = (net[3].weight.flatten(1) for net in (smaller, refitted))
+    assert torch.allclose(after.norm(dim=1), before.norm(dim=1), atol=1e-5)
+    assert not torch.allclose(after, before, atol=1e-2)
+
+
+@pytest.mark.parametrize(("size", "longest"), [(2.0, 2.0), (10.0, 2.5)])
+def test_a_weight_grows_no_further_than_training_can_bear(size: float, longest: float) -> None:
+    """The first input is a small copy of the second, which goes: a weight of `size` would do."""
+    x = torch.randn(64, 1) * torch.tensor([1.0, size])
+    model = nn.Linear(2, 1)
+    model.weight.data = torch.tensor([[0.0, 1.0]])
+    smaller, masks = pruned(model, weight=torch.tensor([[False, True]]))
+    refit_(smaller, model, masks, data(x, x))
+    weight = smaller.weight.detach()
+    assert float(weight.norm()) <= longest + 1e-4
+    assert (float(weight[0, 0]) > 0.95 * size) == (size <= longest)
 
 
 def test_it_is_the_same_every_time() -> None:

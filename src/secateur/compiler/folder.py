@@ -88,6 +88,8 @@ def _code_bytes(content: bytes, sizes: Sizes | None) -> int | None:
 
 
 def _check(sizes: Sizes, limits: Limits) -> None:
+    """Both at once: a network that is too large for one may be for the other."""
+    over = []
     for name, need, have, parts in (
         (
             "RAM",
@@ -99,7 +101,9 @@ def _check(sizes: Sizes, limits: Limits) -> None:
     ):
         if have is not None and need > have:
             shown = ", ".join(f"{part} {size:,}" for part, size in parts.items())
-            raise CompileError(
-                f"The network needs {need:,} bytes of {name} ({shown}), and {have:,} are there. Prune it "
-                "further, or remove channels, which makes activations smaller too; or take smaller inputs."
-            )
+            over.append(f"{need:,} bytes of {name} ({shown}), and {have:,} are there")
+    if over:
+        raise CompileError(
+            f"The network needs {'; and '.join(over)}. Prune it further, or remove channels, which makes "
+            "activations smaller too; or take smaller inputs."
+        )

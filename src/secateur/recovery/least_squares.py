@@ -5,8 +5,6 @@ from torch import Tensor
 
 from secateur.core.precision import at_least_float32
 
-RIDGE = 1e-3
-"""Pull towards the weights as they are, as a part of the inputs' mean square."""
 ROUNDS = 300
 """Of the conjugate gradients at most; a few dozen come to 1e-6."""
 CLOSE = 1e-12
@@ -71,7 +69,7 @@ class Moments:
         return square + bias * (bias + 2 * (weight @ x - y))
 
 
-def nearest(weight: Tensor, stays: Tensor, moments: Moments, centred: bool) -> Tensor:
+def nearest(weight: Tensor, stays: Tensor, moments: Moments, *, centred: bool, ridge: float) -> Tensor:
     """Weights (o, f) that minimise the mean of |weight @ x + bias - y|^2 + ridge * |weight - before|^2.
 
     Only elements that stay may move, the others are zero. Conjugate gradients with a diagonal preconditioner,
@@ -83,11 +81,12 @@ def nearest(weight: Tensor, stays: Tensor, moments: Moments, centred: bool) -> T
         stays: (o, f) boolean.
         moments: of the inputs and of the outputs that are wanted.
         centred: whether a bias is free to take the mean of the error; else it is 0.
+        ridge: pull towards the weights as they are, as a part of the inputs' mean square.
     """
     xx, xy, _, x, y = moments.means
     if centred:
         xx, xy = xx - x[:, None] * x, xy - x[:, None] * y
-    pull = RIDGE * xx.diagonal().mean()
+    pull = ridge * xx.diagonal().mean()
     xx = xx + pull * torch.eye(len(xx), dtype=xx.dtype)
     scale = xx.diagonal().clamp_min(torch.finfo(xx.dtype).tiny)
     near = weight.double() * stays

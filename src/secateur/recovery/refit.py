@@ -19,6 +19,10 @@ HELD_OUT = 4
 """Every fourth batch judges."""
 AT_ONCE = 4
 """Layers whose outputs in the reference are kept at a time."""
+RIDGES = (1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1000.0)
+"""Pulls towards the weights as they are, the weakest first."""
+LARGEST = 2.5
+"""Times the norm of the reference's weight: what a fitted one may have, where no BatchNorm reads it."""
 
 
 @torch.no_grad()
@@ -35,6 +39,10 @@ def refit_(model: nn.Module, reference: nn.Module, masks: Masks, data: Calibrati
     has none, and BatchNorm reads it, the BatchNorm takes it over: its statistics become those of the fitted
     output, and its scale and bias change so that it answers the same in evaluation. Removed weights stay
     zero. Every fourth batch judges: where a fit to the others is no better on it, a row is kept.
+
+    Training must not notice the new scale of a weight, or a large learning rate undoes it all: under a
+    BatchNorm, which takes the scale over, each row keeps the norm that it had; elsewhere the ridge, 0.001 of
+    the inputs' mean square, grows until the weight is at most 2.5 times as large as the reference's.
 
     Layers that are called more than once in a batch, share their weights, or are grouped stay as they are.
 
@@ -68,7 +76,10 @@ def refit_(model: nn.Module, reference: nn.Module, masks: Masks, data: Calibrati
             some = every[first : first + AT_ONCE]
             wanted = [leaving(some, reference, data, batch, seed) for seed, batch in enumerate(batches)]
             for layer, rows in zip(some, zip(*wanted, strict=True), strict=True):
-                _fit(layer, masks, _moments(layer, model, data, batches, rows))
+                dense = reference.get_submodule(layer.name).weight
+                assert isinstance(dense, Tensor)
+                most = LARGEST * float(dense.detach().double().norm())
+                _fit(layer, masks, _moments(layer, model, data, batches, rows), most)
                 masks.apply_(model)  # biases of rows that are gone, before the next layer reads them
 
 
@@ -89,28 +100,48 @@ def _moments(
     return fitting, judging if judging.rows else fitting
 
 
-def _fit(layer: Layer, masks: Masks, moments: tuple[Moments, Moments]) -> None:
-    """One layer, and the BatchNorm behind it."""
+def _fit(layer: Layer, masks: Masks, moments: tuple[Moments, Moments], most: float) -> None:
+    """One layer, whose weight gets at most this norm, and the BatchNorm behind it."""
     own, (fitting, judging) = layer.module, moments
     before = own.weight.detach().flatten(1).cpu().double()
     stays = _stays(layer, masks).flatten(1)
     free = own.bias is not None or layer.norm is not None
 
+    def solution(moments: Moments) -> Tensor:
+        for ridge in RIDGES:
+            found = nearest(before, stays, moments, centred=free, ridge=ridge)
+            if layer.norm is not None or float(found.norm()) <= most:
+                return found
+        return before * stays
+
     def error(weight: Tensor) -> Tensor:
         return judging.error(weight, fitting.bias(weight) * free)
 
-    better = error(nearest(before, stays, fitting, centred=free)) < error(before * stays)
+    better = error(solution(fitting)) < error(before * stays)
     every = fitting.joined(judging)
-    weight = torch.where(better[:, None], nearest(before, stays, every, centred=free), before * stays)
-    own.weight.copy_(weight.reshape(own.weight.shape))
+    weight = torch.where(better[:, None], solution(every), before * stays)
     if own.bias is not None:
         own.bias.copy_(every.bias(weight))
     elif layer.norm is not None:
-        _take_over(layer.norm, every.bias(weight), stays.any(1), *every.spread(weight))
+        times = _times(before * stays, weight)
+        _take_over(layer.norm, every.bias(weight), stays.any(1), *every.spread(weight), times)
+        weight = weight * times[:, None]
+    own.weight.copy_(weight.reshape(own.weight.shape))
 
 
-def _take_over(norm: nn.Module, bias: Tensor, alive: Tensor, mean: Tensor, variance: Tensor) -> None:
-    """The BatchNorm answers as if its input, of this mean and variance, had a bias too."""
+def _times(before: Tensor, weight: Tensor) -> Tensor:
+    """(o,) what each row is multiplied by, so that it is as long as before."""
+    now, then = weight.norm(dim=1), before.norm(dim=1)
+    return torch.where((now > 0) & (then > 0), then / now.clamp_min(torch.finfo(now.dtype).tiny), 1.0)
+
+
+def _take_over(
+    norm: nn.Module, bias: Tensor, alive: Tensor, mean: Tensor, variance: Tensor, times: Tensor
+) -> None:
+    """The BatchNorm answers as if its input, of this mean and variance, had a bias too.
+
+    And as if it were as large as that: it will be `times` as large.
+    """
     assert isinstance(norm, nn.modules.batchnorm._BatchNorm)
     assert norm.running_mean is not None
     assert norm.running_var is not None
@@ -118,9 +149,9 @@ def _take_over(norm: nn.Module, bias: Tensor, alive: Tensor, mean: Tensor, varia
     scale = norm.weight.cpu().double() / wide
     there = (
         (norm.bias, norm.bias.cpu().double() + scale * (mean + bias - now)),
-        (norm.weight, scale * (variance + norm.eps).sqrt()),
-        (norm.running_mean, mean),
-        (norm.running_var, variance),
+        (norm.weight, scale * (variance * times.square() + norm.eps).sqrt() / times),
+        (norm.running_mean, mean * times),
+        (norm.running_var, variance * times.square()),
     )
     for tensor, value in there:
         tensor.copy_(torch.where(alive, value, tensor.cpu().double()))
