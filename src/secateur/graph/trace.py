@@ -169,7 +169,8 @@ def _written(model: nn.Module, inputs: tuple[Tensor, ...], dynamic: Any) -> onnx
         if isinstance(held, Tensor):  # the network's memory, which training will change
             own = held.detach().cpu().clone(memory_format=torch.contiguous_format)
             value.const_value = TorchTensor(own, name=name)
-    plain_(graph)
+    with _quiet():  # where shapes cannot be inferred, as of bfloat16, the exporter's stay
+        plain_(graph)
     _name_outputs_(graph.graph, program)
     return graph
 
@@ -193,7 +194,7 @@ def _name_outputs_(graph: onnx_ir.Graph, program: torch.onnx.ONNXProgram) -> Non
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter talks of its own inner life; what matters reaches the user as an ExportError."""
+    """They talk of their own inner life; what matters reaches the user as an ExportError."""
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
     nowhere = io.StringIO()
