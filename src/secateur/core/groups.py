@@ -5,6 +5,7 @@ every `of` weights, one channel with all that reads and writes it. A *group* is 
 together, for instance those of one layer.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,3 +61,15 @@ class ScoredGroup:
     least: int
     most: int
     cost: float = 1.0
+
+
+def another(members: Iterable[Member], tensors: Mapping[str, Tensor]) -> str:
+    """Which of these tensors is another one in this network, in words; "" where none is."""
+    for member in members:
+        shape = tuple(tensors[member.tensor].shape) if member.tensor in tensors else None
+        if shape != member.shape:
+            return (
+                f"{member.tensor} of shape {member.shape}, which in this network "
+                f"{f'has shape {shape}' if shape else 'does not exist'}"
+            )
+    return ""

@@ -194,7 +194,7 @@ def _name_outputs_(graph: onnx_ir.Graph, program: torch.onnx.ONNXProgram) -> Non
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """They talk of their own inner life; what matters reaches the user as an ExportError."""
+    """The exporter and its passes talk of themselves; what matters reaches the user as an ExportError."""
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
     nowhere = io.StringIO()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from secateur.core.groups import Group, ScoredGroup
+from secateur.core.groups import Group, ScoredGroup, another
 from secateur.core.protocols import CoupledPattern
 from secateur.errors import GoalError, RecipeError
 from secateur.graph.structure import Structure
@@ -106,13 +106,11 @@ def _check_structure(model: nn.Module, structure: Structure) -> None:
             f"structure is a {type(structure).__name__}. Expected what secateur.cuttable(model, "
             "example_inputs) answers."
         )
-    tensors = dict(model.named_parameters(remove_duplicate=False))
-    for member in (m for group in structure.groups for m in group.members if not m.buffer):
-        shape = tuple(tensors[member.tensor].shape) if member.tensor in tensors else None
-        if shape != member.shape:
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    for group in structure.groups:
+        if strange := another((m for m in group.members if not m.buffer), parameters):
             raise RecipeError(
-                f"The structure is another network's: {member.tensor} has shape {member.shape} there, and "
-                f"{f'shape {shape} in' if shape else 'does not exist in'} this one. Call "
+                f"The structure is another network's: its group {group.name} names {strange}. Call "
                 "secateur.cuttable(model, example_inputs) for this very network, and again after a cut."
             )
 

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from secateur.core.copies import first_difference, unwrapped
-from secateur.core.groups import Group
+from secateur.core.groups import Group, another
 from secateur.errors import SurgeryError
 from secateur.surgery.slicing import named_tensors
 
@@ -55,14 +55,12 @@ def refuse_wrapped(model: nn.Module, groups: Iterable[Group]) -> None:
 def _refuse_strange(model: nn.Module, groups: Iterable[Group]) -> None:
     tensors = named_tensors(model)
     for group in groups:
+        if strange := another(group.members, tensors):
+            raise SurgeryError(
+                f"The group {group.name} names {strange}. Expected groups that were found for this very "
+                "network: find them again after a cut."
+            )
         for member in group.members:
-            shape = tuple(tensors[member.tensor].shape) if member.tensor in tensors else None
-            if shape != member.shape:
-                raise SurgeryError(
-                    f"The group {group.name} names {member.tensor} of shape {member.shape}, which in this "
-                    f"network {f'has shape {shape}' if shape else 'does not exist'}. Expected groups that "
-                    "were found for this very network: find them again after a cut."
-                )
             if reason := computed(model, member.tensor):
                 raise SurgeryError(reason)
 
