@@ -40,9 +40,9 @@ def refit_(model: nn.Module, reference: nn.Module, masks: Masks, data: Calibrati
     output, and its scale and bias change so that it answers the same in evaluation. Removed weights stay
     zero. Every fourth batch judges: where a fit to the others is no better on it, a row is kept.
 
-    Training must not notice the new scale of a weight, or a large learning rate undoes it all: under a
-    BatchNorm, which takes the scale over, each row keeps the norm that it had; elsewhere the ridge, 0.001 of
-    the inputs' mean square, grows until the weight is at most 2.5 times as large as the reference's.
+    What little is left may need large weights, and those behind them then get gradients as large, which a
+    large learning rate does not survive. So where no BatchNorm reads the layer, the ridge, 0.001 of the
+    inputs' mean square, grows until the weight is at most 2.5 times as large as the reference's.
 
     Layers that are called more than once in a batch, share their weights, or are grouped stay as they are.
 
@@ -120,28 +120,15 @@ def _fit(layer: Layer, masks: Masks, moments: tuple[Moments, Moments], most: flo
     better = error(solution(fitting)) < error(before * stays)
     every = fitting.joined(judging)
     weight = torch.where(better[:, None], solution(every), before * stays)
+    own.weight.copy_(weight.reshape(own.weight.shape))
     if own.bias is not None:
         own.bias.copy_(every.bias(weight))
     elif layer.norm is not None:
-        times = _times(before * stays, weight)
-        _take_over(layer.norm, every.bias(weight), stays.any(1), *every.spread(weight), times)
-        weight = weight * times[:, None]
-    own.weight.copy_(weight.reshape(own.weight.shape))
+        _take_over(layer.norm, every.bias(weight), stays.any(1), *every.spread(weight))
 
 
-def _times(before: Tensor, weight: Tensor) -> Tensor:
-    """(o,) what each row is multiplied by, so that it is as long as before."""
-    now, then = weight.norm(dim=1), before.norm(dim=1)
-    return torch.where((now > 0) & (then > 0), then / now.clamp_min(torch.finfo(now.dtype).tiny), 1.0)
-
-
-def _take_over(
-    norm: nn.Module, bias: Tensor, alive: Tensor, mean: Tensor, variance: Tensor, times: Tensor
-) -> None:
-    """The BatchNorm answers as if its input, of this mean and variance, had a bias too.
-
-    And as if it were as large as that: it will be `times` as large.
-    """
+def _take_over(norm: nn.Module, bias: Tensor, alive: Tensor, mean: Tensor, variance: Tensor) -> None:
+    """The BatchNorm answers as if its input, of this mean and variance, had a bias too."""
     assert isinstance(norm, nn.modules.batchnorm._BatchNorm)
     assert norm.running_mean is not None
     assert norm.running_var is not None
@@ -149,9 +136,9 @@ def _take_over(
     scale = norm.weight.cpu().double() / wide
     there = (
         (norm.bias, norm.bias.cpu().double() + scale * (mean + bias - now)),
-        (norm.weight, scale * (variance * times.square() + norm.eps).sqrt() / times),
-        (norm.running_mean, mean * times),
-        (norm.running_var, variance * times.square()),
+        (norm.weight, scale * (variance + norm.eps).sqrt()),
+        (norm.running_mean, mean),
+        (norm.running_var, variance),
     )
     for tensor, value in there:
         tensor.copy_(torch.where(alive, value, tensor.cpu().double()))
