@@ -1,3 +1,4 @@
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,3 +117,11 @@ def test_relative_is_to_the_largest_output_of_the_masked_network() -> None:
     precise = comparison.precisely(other)
     assert precise.dtype == "float64"
     assert precise.relative == pytest.approx(0.25, abs=1e-12)
+
+
+def test_whether_a_network_trains_is_known_after_a_comparison_in_float64_too() -> None:
+    model, x = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)), torch.randn(5, 3)
+    comparison = Comparison(copy.deepcopy(model), [(x,)], 0, 1e-5)
+    comparison.precisely(model)
+    assert comparison.trains
+    assert not Comparison(copy.deepcopy(model), [(x[:1],)], 0, 1e-5).trains  # one example has no variance

@@ -81,8 +81,9 @@ class Comparison:
     @cached_property
     def trains(self) -> bool:
         """Whether the masked network runs in training mode on its example alone, without targets."""
+        inputs, _ = (self._precise or self._known)[0]  # of the dtype that the masked network has by now
         try:
-            call_in_training(copy.deepcopy(self._masked), self._known[0][0])
+            call_in_training(copy.deepcopy(self._masked), inputs)
         except Exception:  # the network's own code, which may raise anything
             return False
         return True
