@@ -12,6 +12,7 @@ from torch import nn
 from secateur.core.blame import users_code
 from secateur.core.task import Task
 from secateur.errors import TaskError, did_you_mean
+from secateur.graph.weights import no_values
 from secateur.recovery import randomness
 from secateur.task_spec import file_and_name
 
@@ -65,11 +66,8 @@ def check_task(task: Any) -> Task:
             f"{ATTRIBUTES['example_inputs']}; for one input write (x,)."
         )
     for name, parameter in task.model.named_parameters():
-        if parameter.is_meta or torch.nn.parameter.is_lazy(parameter):
-            raise TaskError(
-                f"{name} has no values yet (a meta or lazy parameter). Expected a trained network: load its "
-                "weights, or run one forward call."
-            )
+        if wrong := no_values(name, parameter):
+            raise TaskError(wrong)
     if not any(True for _ in task.model.parameters()):
         raise TaskError(f"{_name(task)}.model has no parameters, so there is nothing to prune.")
     if not any(parameter.requires_grad for parameter in task.model.parameters()):

@@ -9,6 +9,7 @@ from onnx_ir.passes import common
 
 from secateur.compiler.bounds import refuse_contradictions, refuse_large
 from secateur.compiler.kernels import PLANES
+from secateur.compiler.memory import ALIGNMENT
 from secateur.compiler.operands import refuse_operands
 from secateur.compiler.passes.functions import write_out_
 from secateur.compiler.passes.outputs import own_outputs_
@@ -18,7 +19,7 @@ from secateur.surgery.onnx.example import input_shapes
 
 ROUNDS = 16  # of folding; shapes that are computed from folded ones again and again end there
 FEW_SETS = 1024  # bytes: what lies a multiple of it apart falls into a few sets of the first cache
-LINE = 16  # elements in a line of a cache
+LINE = ALIGNMENT // 4  # elements in a line of a cache
 
 
 def fix_shapes_(graph: onnx_ir.Model, sizes: Mapping[str, Sequence[int]]) -> None:

@@ -3,11 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import ml_dtypes
-import numpy as np
 import onnx_ir
-import torch
-from numpy.typing import NDArray
+from onnx_ir.tensor_adapters import TorchTensor
 from torch import Tensor, nn
 
 from secateur.core.groups import Group
@@ -49,14 +46,6 @@ class Structure:
         return replace(self, coupling=coupling)
 
 
-def _array(x: Tensor) -> NDArray[np.generic]:
-    """Also of bfloat16, which torch does not give to NumPy."""
-    x = x.detach().cpu()
-    if x.dtype == torch.bfloat16:
-        return x.contiguous().view(torch.int16).numpy().view(ml_dtypes.bfloat16)
-    return x.numpy()
-
-
 def structure_of(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Structure:
     """Trace a network, try its blocks, and find out.
 
@@ -65,7 +54,7 @@ def structure_of(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Struct
         CouplingError: its channels cannot be followed.
     """
     graph = trace(model, example_inputs, any_batch=False)
-    values = look(graph, [_array(x) for x in example_inputs])
+    values = look(graph, [TorchTensor(x.detach().cpu()).numpy() for x in example_inputs])  # bfloat16, too
     parameters = [name for name, _ in model.named_parameters(remove_duplicate=False)]
     buffers = [name for name, _ in model.named_buffers(remove_duplicate=False)]
     coupling = couple(graph, values, {*parameters, *buffers}, set(buffers))

@@ -4,7 +4,7 @@ from collections.abc import Container, Sequence
 from fnmatch import fnmatchcase
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from secateur.errors import NumericalError, RecipeError, did_you_mean
 
@@ -75,14 +75,21 @@ def names_among(model: nn.Module, known: Container[str]) -> dict[str, str]:
     return {first[id(parameter)]: name for name, parameter in every if name in known}
 
 
+def no_values(name: str, tensor: Tensor) -> str:
+    """What is wrong with a tensor that is meta or lazy, in words; "" where it has values."""
+    if not (tensor.is_meta or nn.parameter.is_lazy(tensor)):
+        return ""
+    return (
+        f"{name} has no values yet (a meta or lazy tensor). Expected a trained network: load its weights, or "
+        "run one forward call."
+    )
+
+
 def check_finite(model: nn.Module) -> None:
     """Refuse NaN and infinity in parameters and buffers; scores of such a network mean nothing."""
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
-        if tensor.is_meta or nn.parameter.is_lazy(tensor):
-            raise NumericalError(
-                f"{name} has no values yet (a meta or lazy tensor). Expected a trained network: load its "
-                "weights, or run one forward call."
-            )
+        if wrong := no_values(name, tensor):
+            raise NumericalError(wrong)
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             bad = int((~torch.isfinite(tensor)).sum())
             raise NumericalError(

@@ -25,7 +25,7 @@ def _build(cls: type[Any], values: Mapping[str, Any], path: str, what: str = "")
     """`cls(**values)`, with unknown keys and wrong types said in plain words."""
     where = what or path or "the recipe"
     hints = typing.get_type_hints(cls)
-    known = [field.name for field in dataclasses.fields(cls)]
+    known = _fields(cls)
     checked = {}
     for key, value in values.items():
         if key not in known:
@@ -48,7 +48,7 @@ def _named(path: str, value: Any, table: Mapping[str, type[Any]]) -> Any:
     """`"name"` or `{name = "name", option = ...}` -> an instance of the class in the table."""
     options = {"name": value} if isinstance(value, str) else _table(path, value)
     if "name" not in options:
-        fitting = [name for name, cls in table.items() if options and options.keys() <= _fields(cls)]
+        fitting = [name for name, cls in table.items() if options and options.keys() <= set(_fields(cls))]
         raise RecipeError(
             f"[{path}] does not say which {path.rpartition('.')[2]} it is of. Write name = "
             f'"{next(iter([*fitting, *table]))}" in it; known: {", ".join(table)}.'
@@ -69,8 +69,8 @@ def _belongs(key: str, known: Collection[str], path: str) -> str:
     return ""
 
 
-def _fields(cls: type[Any]) -> set[str]:
-    return {field.name for field in dataclasses.fields(cls)}
+def _fields(cls: type[Any]) -> list[str]:
+    return [field.name for field in dataclasses.fields(cls)]
 
 
 def _table(where: str, value: Any) -> dict[str, Any]:

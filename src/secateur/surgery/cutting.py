@@ -84,7 +84,6 @@ def cut(
     """
     refuse_arguments(groups, optimizers, copies)
     refuse_wrapped(model, groups)
-    masks.parameters(model)
     for optimizer in optimizers:
         check_optimizer(optimizer, model)
     twins = [twin(each, model) for each in copies]
@@ -194,8 +193,12 @@ def carry_out(
 
 
 def _under_all_names(masks: Masks, model: nn.Module) -> Masks:
-    """Groups may know a tied parameter by another of its names."""
-    by_id = {id(p): masks.tensors[n] for n, p in model.named_parameters(remove_duplicate=False) if n in masks}
+    """Groups may know a tied parameter by another of its names.
+
+    Raises:
+        RecipeError: the masks are another network's.
+    """
+    by_id = {id(p): masks.tensors[n] for n, p in masks.parameters(model).items()}
     every = model.named_parameters(remove_duplicate=False)
     return Masks({name: by_id[id(p)] for name, p in every if id(p) in by_id})
 
