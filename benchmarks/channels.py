@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from benchmarks.channels_rival import torch_pruned
-from benchmarks.channels_table import CONTROL, Row, text
+from benchmarks.channels_table import CONTROL, Row, comparable, text
 from benchmarks.channels_task import (
     TIMES_FEWER,
     Narrow,
@@ -76,5 +76,6 @@ def measured(
             row.ways.append([(point.step, 100 * point.value) for point in trained.training.history])
             row.certificates += [start.certificate] if start.certificate else []
             print(f"{subject.name}, {words}, seed {seed}: {row.percents[-1]:.2f} %", flush=True)
-        sheet.put(subject.name, text(rows, task.example_inputs[0], asked, subject.origin, given))
+        if comparable(rows):
+            sheet.put(subject.name, text(rows, task.example_inputs[0], asked, subject.origin, given))
     print(f"\n{sheet}")

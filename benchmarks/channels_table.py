@@ -63,6 +63,11 @@ def figures(model: nn.Module, image: Tensor) -> Figures:
     return Figures(work, parameters(graph), size, onnx_ir.to_proto(graph).SerializeToString())
 
 
+def comparable(rows: Mapping[str, Row]) -> bool:
+    """Are the control, secateur and a rival there, whom the table compares?"""
+    return {CONTROL, "secateur"} <= rows.keys() and any("torch-pruning" in words for words in rows)
+
+
 def text(rows: Mapping[str, Row], image: Tensor, asked: Recipe, origin: str, given: Options) -> str:
     """What the network is, the table, and what is to be said of it."""
     costs = {words: figures(row.model, image) for words, row in rows.items()}

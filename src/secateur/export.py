@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from secateur.artifact import container, network
 from secateur.artifact.pack import pack
 from secateur.core.modes import evaluation_mode
-from secateur.errors import ExportError
+from secateur.errors import ArtifactError, ExportError, SecateurError
 from secateur.files import write_atomically
 from secateur.graph.trace import trace
 
@@ -46,9 +46,12 @@ def save(
         OutputError: the file cannot be written.
     """
     with tempfile.TemporaryDirectory() as folder:
-        unchecked = Path(folder) / "unchecked.sct"
-        write_graph(trace(model, example_inputs), unchecked, metadata or {})
-        diff = max_abs_diff(model, network.load(unchecked), example_inputs)
+        unchecked, graph = Path(folder) / "unchecked.sct", trace(model, example_inputs)
+        write_graph(graph, unchecked, metadata or {})
+        try:
+            diff = max_abs_diff(model, network.load(unchecked), example_inputs)
+        except ArtifactError as error:
+            raise _refused(graph.graph, error) from None
         write_atomically(path, unchecked.read_bytes())
     return diff
 
@@ -63,6 +66,18 @@ def write_graph(
     packed = pack(graph)
     grids = {name: scale.cpu().numpy() for name, scale in (scales or {}).items()}
     container.write(path, packed.graph, packed.tensors, metadata, scales=grids)
+
+
+def _refused(graph: onnx_ir.Graph, error: ArtifactError) -> SecateurError:
+    """Why ONNX Runtime has no kernels for a graph that was just exported, where that is known."""
+    values = [*graph.initializers.values(), *graph.inputs]
+    found = next((value.name for value in values if value.dtype == onnx_ir.DataType.BFLOAT16), None)
+    if found is None:
+        return error
+    return ExportError(
+        f"{found} is bfloat16, in which ONNX Runtime does not compute on CPUs. Save a float32 copy: "
+        "copy.deepcopy(model).float(), with example inputs to match."
+    )
 
 
 def save_state(model: nn.Module, path: Path) -> None:

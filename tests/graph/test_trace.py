@@ -168,6 +168,12 @@ def test_a_file_that_is_another_network_is_refused(tmp_path: object) -> None:
         max_abs_diff(other, secateur.load(path), (torch.ones(1, 3),))
 
 
+def test_bfloat16_is_no_format_to_save(tmp_path: object) -> None:
+    model = nn.Linear(3, 2).bfloat16()
+    with pytest.raises(ExportError, match=r"weight is bfloat16, .* Save a float32 copy"):
+        secateur.save(model, f"{tmp_path}/m.sct", example_inputs=(torch.ones(1, 3).bfloat16(),))
+
+
 def test_outputs_have_the_keys_that_the_network_answers_under() -> None:
     class Keyed(nn.Module):
         def __init__(self) -> None:

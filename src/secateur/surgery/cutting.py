@@ -175,7 +175,6 @@ def carry_out(
     groups = left_beside(work.groups, tensors)
     kept = kept_positions(groups, work.removed)
     near = sizes_near(
-        {name: tuple(t.shape) for name, t in tensors.items()},
         [group for group in groups if bool(work.removed[group.name].any())],
         work.removed,
         {(name, axis): len(stay) for name, axes in kept.items() for axis, stay in axes.items()},

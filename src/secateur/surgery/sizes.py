@@ -16,19 +16,16 @@ class Sizes:
         widths: old size -> new size -> how far away, in modules, the narrowest such tensor is.
         heads: old number of heads -> new number -> as above.
         inner: the part of `widths` that belongs to attention heads.
-        whole: sizes of its own tensors that stayed.
         groups: what became narrower, by name.
     """
 
     widths: dict[int, dict[int, int]] = field(default_factory=dict)
     heads: dict[int, dict[int, int]] = field(default_factory=dict)
     inner: dict[int, dict[int, int]] = field(default_factory=dict)
-    whole: set[int] = field(default_factory=set)
     groups: dict[str, None] = field(default_factory=dict)
 
 
 def sizes_near(
-    shapes: Mapping[str, tuple[int, ...]],
     groups: Sequence[Group],
     removed: Mapping[str, Tensor],
     left: Mapping[tuple[str, int], int],
@@ -36,7 +33,6 @@ def sizes_near(
     """Module -> what became narrower in it and below it, as far up as the tensors of a group meet.
 
     Args:
-        shapes: of all tensors of the network, before the cut.
         groups: that lose units.
         removed: group -> units that go.
         left: (tensor, axis) -> its size after the cut.
@@ -57,10 +53,6 @@ def sizes_near(
                     _note(sizes.heads, units, rest, distance)
                 elif units != old:  # a part of the axis, such as the width of a head
                     _note(sizes.widths, units, rest, distance + 1)
-    for tensor, shape in shapes.items():
-        owner = tensor.rpartition(".")[0]
-        if owner in near:
-            near[owner].whole |= {size for axis, size in enumerate(shape) if (tensor, axis) not in left}
     return near
 
 
