@@ -42,6 +42,9 @@ INLINE void block_sums(const int vectors, const int rows, const int stride, ptrd
     if (t->last && t->added)
         UNROLLED for (int r = 0; r < rows; r++)
             if (output + r < t->outputs) fetch_added(vectors, t, output + r, pixel);
+    if (t->far)
+        UNROLLED for (int r = 0; r < rows; r++)
+            if (output + r < t->outputs) fetch_place(vectors, t, output + r, pixel);
     ROLLED for (uint32_t k = n / 4; k > 0; k--, s += 4 * column) {
         UNROLLED for (int line = 0; line < 4 * column; line += 16) __builtin_prefetch(s + AHEAD + line);
         UNROLLED for (int i = 0; i < 4; i++)

@@ -64,6 +64,8 @@ INLINE void element_tile(const int vectors, const uint32_t *s, const char *x, co
                 for (uint32_t k = 0; k < 2 + 4 * n; k += 16) __builtin_prefetch(s + t->ahead + k);
             if (t->last && t->added && i + 1 < pairs)
                 for (int r = 0; r < 2; r++) fetch_added(vectors, t, s[2 + 4 * n + r], 0);
+            if (t->far && i + 1 < pairs)
+                for (int r = 0; r < 2; r++) fetch_place(vectors, t, s[2 + 4 * n + r], 0);
             element_row(vectors, 2, s, s + 2, n, x, t);
         }
         for (uint32_t i = 0; i < singles; i++, s += 1 + 2 * n) element_row(vectors, 1, s, s + 1, n, x, t);

@@ -25,7 +25,7 @@ typedef struct {
     int staged;                 /* sums are kept in scratch memory, and rows are copied to y from there */
     int block_channels, blocks; /* of the input */
     int chunk_outputs, chunks;  /* of the output, which threads share */
-    int large;                  /* the weights do not stay in the second cache */
+    int large, far;             /* the weights, or the output, do not stay in the second cache */
     activation_t kind;
     float low, high;
 } conv_t;
@@ -76,7 +76,7 @@ KERNEL void conv_tile(const conv_t *l, const conv_data_t *d, ptrdiff_t place, in
                                       : (ptrdiff_t)tile * l->pixels + min_i(tile, l->longer) * l->step;
     float *stage = (float *)d->scratch, *panel = stage + (l->staged ? (ptrdiff_t)l->outputs * pixels : 0);
     sums_t t = {d->bias, l->staged || !added ? NULL : added + pixel, l->staged ? stage : y + pixel, l->added_plane,
-                l->staged ? pixels : l->y_plane, l->outputs, 0, 0, ahead, l->staged && added ? none : l->kind, l->low, l->high};
+                l->staged ? pixels : l->y_plane, l->outputs, 0, 0, 0, ahead, l->staged && added ? none : l->kind, l->low, l->high};
     const weights_t *at = d->at;
     for (int block = 0; block < l->blocks; block++, at += l->chunks) {
         const int channel = block * l->block_channels;
@@ -87,6 +87,7 @@ KERNEL void conv_tile(const conv_t *l, const conv_data_t *d, ptrdiff_t place, in
         for (int k = chunk; k < end; k++)
             if (at[k].start != NOTHING) {
                 t.first = (int)at[k].first, t.last = (int)at[k].last;
+                t.far = l->far && !l->staged && t.first;
                 (long_tile ? d->sums_of_longer : d->sums)(d->words + at[k].start,
                                                           (const char *)(l->packed ? panel : from + pixel), &t);
             }

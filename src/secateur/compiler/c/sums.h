@@ -23,6 +23,7 @@ typedef struct {
     ptrdiff_t added_pitch, pitch;
     int outputs;
     int first, last; /* of the blocks of channels */
+    int far;         /* y is not in the second cache */
     int ahead;       /* words of the stream to ask memory for in advance; 0 where the second cache holds them */
     activation_t kind;
     float low, high;
@@ -92,6 +93,12 @@ INLINE void start_sums(const int vectors, vec *sum, const sums_t *t, ptrdiff_t o
 INLINE void fetch_added(const int vectors, const sums_t *t, ptrdiff_t output, int pixel) {
     const float *added = t->added + output * t->added_pitch + pixel;
     UNROLLED for (int v = 0; v < vectors; v += 64 / (4 * LANES)) __builtin_prefetch(added + v * LANES);
+}
+
+/* Where sums that end soon are stored: a processor would ask for it only then, and wait. */
+INLINE void fetch_place(const int vectors, const sums_t *t, ptrdiff_t output, int pixel) {
+    const float *y = place_of(t, output, pixel);
+    UNROLLED for (int v = 0; v < vectors; v += 64 / (4 * LANES)) __builtin_prefetch(y + v * LANES, 1);
 }
 
 INLINE void end_sums(const int vectors, vec *sum, const sums_t *t, ptrdiff_t output, float *y, int pixel) {

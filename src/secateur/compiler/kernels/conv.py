@@ -17,6 +17,8 @@ from secateur.compiler.program import Tensor
 
 __all__ = ["conv"]
 
+FAR = 4 * SECOND_CACHE  # bytes of an output whose lines are asked for before they are written
+
 
 def conv(code: Code) -> None:
     """One to three axes; any stride, dilation, padding and groups; a constant weight."""
@@ -114,6 +116,7 @@ def _layer(code: Code, choice: Choice, chunk: int, large: bool) -> str:
             chunk,
             -(-outputs // chunk),
             int(large),
+            int(FLOAT * x.shape[0] * outputs * y.plane > FAR),
         ),
     )
     text = ", ".join(map(str, (f"{{{', '.join(map(str, geometry))}}}", *numbers, *activation(op))))

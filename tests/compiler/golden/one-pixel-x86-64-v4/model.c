@@ -25,7 +25,7 @@ static void step_0(part_t p, const run_t *r) {
     const uint32_t *w2 = WEIGHTS(uint32_t, 128);
     char *s = r->arena + 0 + (size_t)p.index * 2176;
     static const copy_t copies[] = {{0, 0, 1}};
-    static const conv_t layer = {{{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0}, 1, 1, 1, 1, 16, 1, copies}, 1, 1, 1, 1, 0, 1, 1, 1, 16, 0, 16, 1, 1, 1, 1, 1, 1, 0, relu, 0.0f, 0.0f};
+    static const conv_t layer = {{{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0}, 1, 1, 1, 1, 16, 1, copies}, 1, 1, 1, 1, 0, 1, 1, 1, 16, 0, 16, 1, 1, 1, 1, 1, 1, 0, 0, relu, 0.0f, 0.0f};
     conv_tiles(p, &layer, x0, w1, (const weights_t *)w0, w2, NULL, y0, s, elements_16, elements_16);
     (void)p, (void)r;
 }
@@ -39,7 +39,7 @@ static void step_1(part_t p, const run_t *r) {
     const uint32_t *w2 = WEIGHTS(uint32_t, 256);
     char *s = r->arena + 0 + (size_t)p.index * 3072;
     static const copy_t copies[] = {{0, 0, 1}, {1, 16, 1}, {2, 32, 1}, {3, 48, 1}, {4, 64, 1}, {5, 80, 1}, {6, 96, 1}, {7, 112, 1}, {8, 128, 1}};
-    static const conv_t layer = {{{1, 1, 1, 1, 3, 3, 1, 1, 1, 1, 1, 1}, 1, 1, 3, 3, 144, 9, copies}, 1, 1, 3, 1, 0, 1, 1, 1, 16, 0, 16, 1, 1, 1, 1, 3, 1, 0, none, 0.0f, 0.0f};
+    static const conv_t layer = {{{1, 1, 1, 1, 3, 3, 1, 1, 1, 1, 1, 1}, 1, 1, 3, 3, 144, 9, copies}, 1, 1, 3, 1, 0, 1, 1, 1, 16, 0, 16, 1, 1, 1, 1, 3, 1, 0, 0, none, 0.0f, 0.0f};
     conv_tiles(p, &layer, x0, w1, (const weights_t *)w0, w2, NULL, y0, s, blocks_4_16, blocks_4_16);
     (void)p, (void)r;
 }

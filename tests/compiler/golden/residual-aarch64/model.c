@@ -28,7 +28,7 @@ static void step_0(part_t p, const run_t *r) {
     const uint32_t *w2 = WEIGHTS(uint32_t, 128);
     char *s = r->arena + 0 + (size_t)p.index * 17408;
     static const copy_t copies[] = {{0, 0, 8}, {8, 64, 8}, {1, 128, 8}, {16, 192, 8}, {24, 256, 8}, {17, 320, 8}, {32, 384, 8}, {40, 448, 8}, {33, 512, 8}};
-    static const conv_t layer = {{{15, 13, 8, 7, 3, 3, 2, 2, 1, 1, 1, 1}, 8, 7, 17, 8, 576, 9, copies}, 1, 3, 9, 195, 0, 64, 1, 1, 64, 0, 16, 1, 0, 3, 1, 9, 1, 0, relu, 0.0f, 0.0f};
+    static const conv_t layer = {{{15, 13, 8, 7, 3, 3, 2, 2, 1, 1, 1, 1}, 8, 7, 17, 8, 576, 9, copies}, 1, 3, 9, 195, 0, 64, 1, 1, 64, 0, 16, 1, 0, 3, 1, 9, 1, 0, 0, relu, 0.0f, 0.0f};
     conv_tiles(p, &layer, x0, w1, (const weights_t *)w0, w2, NULL, y0, s, elements_64, elements_64);
     (void)p, (void)r;
 }
@@ -56,7 +56,7 @@ static void step_2(part_t p, const run_t *r) {
     const uint32_t *w2 = WEIGHTS(uint32_t, 1152);
     char *s = r->arena + 2304 + (size_t)p.index * 256;
     static const copy_t copies[] = {{0, 0, 0}};
-    static const conv_t layer = {{{1, 56, 1, 56, 1, 1, 1, 1, 1, 1, 0, 0}, 1, 64, 1, 64, 64, 1, copies}, 1, 9, 9, 64, 64, 64, 1, 1, 64, 0, 16, 0, 0, 9, 1, 9, 1, 0, relu, 0.0f, 0.0f};
+    static const conv_t layer = {{{1, 56, 1, 56, 1, 1, 1, 1, 1, 1, 0, 0}, 1, 64, 1, 64, 64, 1, copies}, 1, 9, 9, 64, 64, 64, 1, 1, 64, 0, 16, 0, 0, 9, 1, 9, 1, 0, 0, relu, 0.0f, 0.0f};
     conv_tiles(p, &layer, x0, w1, (const weights_t *)w0, w2, x3, y0, s, elements_64, elements_64);
     (void)p, (void)r;
 }
