@@ -18,7 +18,7 @@ from secateur.compiler.kernels import KERNELS
 from secateur.compiler.passes.functions import FUNCTIONS
 from secateur.compiler.targets import target_of
 from secateur.errors import SecateurError
-from secateur.surgery.onnx.read import as_graph
+from secateur.network_file.read import as_graph
 
 OPERATORS = {**FUNCTIONS, **KERNELS}
 """Name -> what writes it; its documentation says what it accepts."""

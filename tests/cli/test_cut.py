@@ -9,8 +9,8 @@ import pytest
 from commands import secateur
 
 from secateur import load
-from secateur.surgery.onnx.read import read_graph
-from secateur.surgery.onnx.run import caller
+from secateur.network_file.read import read_graph
+from secateur.network_file.run import caller
 
 NETWORK = """
 <ir_version: 10, opset_import: ["" : 20]> g (float[b,3,8,8] image) => (float[b,4] y) {

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import onnx_ir
@@ -55,6 +56,18 @@ def test_cmake_builds_it(model: Path, tmp_path: Path) -> None:
         assert "warning" not in done.stderr
     assert {"libmodel.a", "libmodel.so"} <= {path.name for path in (tmp_path / "b").iterdir()}
     assert " T model_run" in run(["nm", "-D", tmp_path / "b" / "libmodel.so"])[1]
+
+
+def test_files_compile_and_run_without_torch(model: Path, tmp_path: Path) -> None:
+    blocked = "import sys\nsys.modules['torch'] = None\nfrom secateur.cli import main\nmain()"
+    for command in (
+        ["compile", model, "--out", tmp_path / "c", "--check"],
+        ["bench", model, "--runtime", "compiled", "--batch", "5"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", blocked, *map(str, command)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
 
 
 def test_what_is_there_stays(model: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from operators import check, network, numbers
 
 import secateur.compiler
-from secateur.surgery.onnx.read import as_graph
+from secateur.network_file.read import as_graph
 
 ENDS = np.array(
     [0.0, -0.0, np.inf, -np.inf, np.nan, 2e-38, 88, 89.5, -87, -103, 3.4e38, -3.4e38, 1e-8, 0.625], np.float32

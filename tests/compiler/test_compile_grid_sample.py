@@ -5,7 +5,7 @@ import pytest
 from operators import check, network, numbers
 
 import secateur.compiler
-from secateur.surgery.onnx.read import as_graph
+from secateur.network_file.read import as_graph
 
 
 @pytest.mark.parametrize("outside", ["zeros", "border", "reflection"])

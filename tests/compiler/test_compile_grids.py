@@ -9,8 +9,8 @@ from int8_nets import NETS, batches, graph
 
 import secateur.compiler
 from secateur.compiler.check import relative, tolerance
+from secateur.network_file.read import as_graph
 from secateur.quantize.onnx.convert import to_int8
-from secateur.surgery.onnx.read import as_graph
 
 
 def as_written(model: onnx.ModelProto, x: np.ndarray) -> np.ndarray:

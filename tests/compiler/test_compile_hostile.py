@@ -19,7 +19,7 @@ from secateur.compiler.loops import broadcast
 from secateur.compiler.program import Tensor
 from secateur.compiler.targets import target_of
 from secateur.errors import CompileError
-from secateur.surgery.onnx.read import as_graph
+from secateur.network_file.read import as_graph
 
 Constants = dict[str, NDArray[Any]]
 
@@ -137,7 +137,7 @@ def test_what_memory_does_not_hold_is_refused_before_it_is_allocated(tmp_path: P
     code = (
         "import resource, sys; from pathlib import Path\n"
         "from secateur.compiler import sources_of\nfrom secateur.compiler.targets import target_of\n"
-        "from secateur.errors import CompileError\nfrom secateur.surgery.onnx.read import read_graph\n"
+        "from secateur.errors import CompileError\nfrom secateur.network_file.read import read_graph\n"
         "resource.setrlimit(resource.RLIMIT_AS, (6 * 2**30,) * 2)\n"
         "for path in map(Path, sys.argv[1:]):\n"
         "    try: sources_of(read_graph(path), target_of('native'), {})\n"

@@ -7,7 +7,7 @@ import pytest
 from operators import check, numbers
 
 import secateur.compiler
-from secateur.surgery.onnx.read import as_graph
+from secateur.network_file.read import as_graph
 
 COORDINATES = ("half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric")
 SIZES = {"larger": [1, 2, 9, 10], "smaller": [1, 2, 2, 3], "one": [1, 2, 1, 1]}

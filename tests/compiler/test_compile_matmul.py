@@ -13,7 +13,7 @@ from secateur.compiler.compiled import CompiledModel
 from secateur.compiler.kernels import matrix_formats as formats
 from secateur.compiler.targets import target_of
 from secateur.errors import CompileError
-from secateur.surgery.onnx.read import as_graph
+from secateur.network_file.read import as_graph
 
 
 def agrees(compiled: CompiledModel, weight: Array, rows: int) -> bool:

@@ -9,7 +9,7 @@ import secateur.compiler
 from secateur.compiler.check import difference
 from secateur.compiler.memory import ALIGNMENT, Plan, Use, plan
 from secateur.compiler.program import Tensor
-from secateur.surgery.onnx.read import as_graph
+from secateur.network_file.read import as_graph
 
 
 def floats(name: str, size: int) -> Tensor:

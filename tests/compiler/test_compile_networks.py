@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import secateur.compiler
 from secateur.graph.trace import trace
-from secateur.surgery.onnx.read import as_graph
+from secateur.network_file.read import as_graph
 
 
 def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, groups: int = 1) -> nn.Sequential:

@@ -7,7 +7,7 @@ import pytest
 from operators import numbers
 
 import secateur.compiler
-from secateur.surgery.onnx.read import as_graph
+from secateur.network_file.read import as_graph
 
 HEAD = """<ir_version: 8, opset_import: ["" : 18]> g (float[1,2,6,7] x, float[2,2,3,3] w) => (y)
 <int64[8] p = {0, 0, 1, 2, 0, 0, 0, 1}, int64[4] own = {1, 0, 2, 1}, int64[2] axes = {2, 3},

@@ -5,7 +5,7 @@ import onnx
 from operators import check, network, numbers
 
 import secateur.compiler
-from secateur.surgery.onnx.read import as_graph
+from secateur.network_file.read import as_graph
 
 
 def _ints(**lists: list[int]) -> dict[str, np.ndarray]:

@@ -6,7 +6,7 @@ from operators import check, network, numbers
 
 import secateur.compiler
 from secateur.errors import CompileError
-from secateur.surgery.onnx.read import as_graph
+from secateur.network_file.read import as_graph
 
 WINDOWS = (
     "kernel_shape=[2, 2], strides=[2, 2]",

@@ -16,7 +16,7 @@ import secateur.compiler
 from secateur.compiler import sources_of
 from secateur.compiler.targets import target_of
 from secateur.errors import CompileError
-from secateur.surgery.onnx.read import as_graph
+from secateur.network_file.read import as_graph
 
 Array = NDArray[np.float32]
 GATES = {"GRU": 3, "LSTM": 4, "RNN": 1}

@@ -5,7 +5,7 @@ import pytest
 from operators import check, network, numbers
 
 import secateur.compiler
-from secateur.surgery.onnx.read import as_graph
+from secateur.network_file.read import as_graph
 
 KINDS = "ReduceMean ReduceSum ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare".split()  # noqa: SIM905
 AXES = {"last": [-1], "middle": [1], "planes": [2, 3], "outer": [0, 2], "every": [0, 1, 2, 3]}

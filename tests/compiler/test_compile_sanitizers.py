@@ -11,7 +11,7 @@ from compiled_programs import answers, built
 from secateur.compiler import sources_of
 from secateur.compiler.check import relative
 from secateur.compiler.targets import target_of
-from secateur.surgery.onnx.run import caller
+from secateur.network_file.run import caller
 
 SANITIZERS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-march=native")
 

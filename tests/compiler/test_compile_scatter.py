@@ -7,7 +7,7 @@ from operators import check, numbers
 
 import secateur.compiler
 from secateur.compiler.check import difference
-from secateur.surgery.onnx.read import as_graph
+from secateur.network_file.read import as_graph
 
 
 @pytest.mark.parametrize("reduction", ["none", "add", "mul", "max"])

@@ -14,7 +14,7 @@ from secateur.compiler import sources_of
 from secateur.compiler.build import build, write
 from secateur.compiler.check import relative
 from secateur.compiler.targets import target_of
-from secateur.surgery.onnx.run import caller
+from secateur.network_file.run import caller
 
 NAMES = ("residual", "signal", "linear")
 

@@ -19,7 +19,7 @@ from secateur.compiler.check import difference, relative
 from secateur.compiler.features import machine_features
 from secateur.compiler.targets import X86, target_of
 from secateur.compiler.toolchain import Toolchain, toolchain
-from secateur.surgery.onnx.run import caller
+from secateur.network_file.run import caller
 
 if importlib.util.find_spec("ziglang") is None:
     pytest.skip("zig is not installed: pip install 'secateur[zig]'", allow_module_level=True)

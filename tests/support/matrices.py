@@ -6,7 +6,7 @@ import onnx_ir
 from numpy.typing import NDArray
 from operators import numbers
 
-from secateur.surgery.onnx.read import as_graph
+from secateur.network_file.read import as_graph
 
 Array = NDArray[np.float32]
 

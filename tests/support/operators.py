@@ -11,7 +11,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 import secateur.compiler
-from secateur.surgery.onnx.read import as_graph
+from secateur.network_file.read import as_graph
 
 TYPES = {"float32": "float", "int64": "int64", "int32": "int32", "bool": "bool", "uint8": "uint8"}
 Arrays = dict[str, NDArray[Any]]

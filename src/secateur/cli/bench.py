@@ -80,8 +80,8 @@ def _onnx(model: Path, threads: int, batch: int, sizes: Sizes) -> Callable[[], o
 def _compiled(model: Path, threads: int, batch: int, sizes: Sizes) -> Callable[[], object]:
     from secateur.compiler import compile as compile_
     from secateur.measure.runtimes import batch_shapes
-    from secateur.surgery.onnx.example import example_inputs
-    from secateur.surgery.onnx.read import read_graph
+    from secateur.network_file.example import example_inputs
+    from secateur.network_file.read import read_graph
 
     graph = read_graph(model)
     declared = {

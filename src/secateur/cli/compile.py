@@ -64,7 +64,7 @@ def command(
     from secateur.compiler.costs_file import read_costs
     from secateur.compiler.folder import Limits, check_free, write_folder
     from secateur.compiler.targets import target_of
-    from secateur.surgery.onnx.read import read_graph
+    from secateur.network_file.read import read_graph
 
     target = target_of(name)
     if check and not (target.name == "native" or target.name.startswith("x86-64")):
@@ -85,8 +85,8 @@ def _checked(sources: "Sources", target: "Target", model: Path, sizes: dict[str,
     from secateur.compiler.build import build
     from secateur.compiler.check import checked
     from secateur.compiler.compiled import CompiledModel
-    from secateur.surgery.onnx.example import example_inputs
-    from secateur.surgery.onnx.read import read_graph
+    from secateur.network_file.example import example_inputs
+    from secateur.network_file.read import read_graph
 
     graph = read_graph(model)
     return checked(CompiledModel(build(sources, target), sources), graph, example_inputs(graph, sizes))

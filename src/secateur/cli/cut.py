@@ -63,9 +63,9 @@ def command(
 
     from secateur.cli.cut_report import show
     from secateur.files import write_atomically
-    from secateur.surgery.onnx.example import described, example_inputs, read_inputs
+    from secateur.network_file.example import described, example_inputs, read_inputs
+    from secateur.network_file.read import read_graph
     from secateur.surgery.onnx.network import cut_onnx
-    from secateur.surgery.onnx.read import read_graph
     from secateur.surgery.onnx.write import file_bytes
 
     recipe = _recipe(sparsity, recipe_file, skip)
@@ -157,7 +157,7 @@ def _figures(done: "GraphCut") -> dict[str, list[int]]:
 def _times(done: "GraphCut", example: Any, threads: int) -> list[float]:
     """Median milliseconds of one call before and after, interleaved."""
     from secateur.measure.latency import time_calls
-    from secateur.surgery.onnx.run import caller
+    from secateur.network_file.run import caller
 
     before, after = caller(done.structure.graph, threads), caller(done.graph, threads)
     timed = time_calls({"before": lambda: before(example), "after": lambda: after(example)})

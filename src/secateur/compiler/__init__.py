@@ -16,8 +16,7 @@ from secateur.compiler.passes import PASSES
 from secateur.compiler.program import lower
 from secateur.compiler.shapes import fix_shapes_, pitches
 from secateur.compiler.targets import Target, target_of
-from secateur.graph.trace import trace
-from secateur.surgery.onnx.read import read_graph
+from secateur.network_file.read import read_graph
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -77,4 +76,6 @@ def _graph(model: Any, example_inputs: "tuple[Tensor, ...] | None") -> onnx_ir.M
         raise TypeError(
             "compile(model, example_inputs=...): a network is traced on an example of its inputs."
         )
+    from secateur.graph.trace import trace  # imports torch, which files do without
+
     return trace(model, example_inputs, any_batch=False)

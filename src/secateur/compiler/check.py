@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from secateur.compiler.compiled import CompiledModel
 from secateur.errors import CompileError
-from secateur.surgery.onnx.run import caller
+from secateur.network_file.run import caller
 
 TOLERANCE = 1e-4  # of single precision, for a whole network
 GRID_TOLERANCE = 0.02  # of int8 networks: what lies between two points of a grid may be rounded either way

@@ -15,7 +15,7 @@ from secateur.compiler.passes.functions import write_out_
 from secateur.compiler.passes.outputs import own_outputs_
 from secateur.compiler.targets import Target
 from secateur.graph.folding import worth_folding
-from secateur.surgery.onnx.example import input_shapes
+from secateur.network_file.example import input_shapes
 
 ROUNDS = 16  # of folding; shapes that are computed from folded ones again and again end there
 FEW_SETS = 1024  # bytes: what lies a multiple of it apart falls into a few sets of the first cache

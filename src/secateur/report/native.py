@@ -5,11 +5,11 @@ from secateur.compiler.check import checked
 from secateur.errors import SecateurError
 from secateur.measure.latency import time_calls
 from secateur.measure.runtimes import onnx_call
+from secateur.network_file.example import example_inputs
+from secateur.network_file.read import read_graph
 from secateur.report.candidates import Candidate, onnx_bytes
 from secateur.report.collect import THREADS, latency_of
 from secateur.report.schema import CompiledInfo, Missing
-from secateur.surgery.onnx.example import example_inputs
-from secateur.surgery.onnx.read import read_graph
 
 
 def info(dense: Candidate, final: Candidate) -> CompiledInfo | Missing:

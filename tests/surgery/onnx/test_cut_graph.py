@@ -17,12 +17,12 @@ from secateur.graph.coupling import Coupling, couple
 from secateur.graph.one_run import shapes_and_numbers
 from secateur.graph.trace import trace
 from secateur.graph.values import Values, look
+from secateur.network_file.read import as_graph
+from secateur.network_file.run import caller
 from secateur.surgery import masks_without
 from secateur.surgery.onnx.certify import certify_graph, masked_graph
 from secateur.surgery.onnx.graph import cut_graph
 from secateur.surgery.onnx.kept import kept
-from secateur.surgery.onnx.read import as_graph
-from secateur.surgery.onnx.run import caller
 from secateur.surgery.onnx.weights import weight_names
 
 

@@ -13,12 +13,12 @@ import secateur
 from secateur.criteria import FPGM, Taylor
 from secateur.errors import ArtifactError, ExportError, GoalError, RecipeError, SurgeryError
 from secateur.graph.trace import trace
+from secateur.network_file.example import described, example_inputs, read_inputs
+from secateur.network_file.read import as_graph, read_graph
+from secateur.network_file.run import caller
 from secateur.patterns import Channels, Elements
 from secateur.recipe import Recipe
-from secateur.surgery.onnx.example import described, example_inputs, read_inputs
 from secateur.surgery.onnx.network import cut_onnx, structure_of_graph
-from secateur.surgery.onnx.read import as_graph, read_graph
-from secateur.surgery.onnx.run import caller
 from secateur.surgery.onnx.weights import Weights, count, weight_names
 from secateur.surgery.onnx.write import file_bytes
 

@@ -12,11 +12,11 @@ from onnx_ir.passes.common import ShapeInferencePass
 
 from secateur.errors import SurgeryError
 from secateur.graph.values import look
+from secateur.network_file.run import caller
 from secateur.surgery.onnx.apply import apply_
 from secateur.surgery.onnx.changes import Entries
 from secateur.surgery.onnx.graph import narrowed
 from secateur.surgery.onnx.kept import Kept
-from secateur.surgery.onnx.run import caller
 
 X = "float[1,6] x"
 Left = dict[tuple[str, int], list[int]]

@@ -2,7 +2,7 @@
 
 import onnx_ir
 
-from secateur.quantize.onnx.fold import fold_batchnorm_
+from secateur.graph.batchnorm import fold_batchnorm_
 
 
 def fold_batchnorms_(graph: onnx_ir.Model) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
-from secateur.quantize.onnx.layers import constant, weight_of
+from secateur.graph.constants import constant
+from secateur.quantize.onnx.layers import weight_of
 
 if TYPE_CHECKING:
     import onnx_ir

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secateur.errors import ExportError, did_you_mean
+from secateur.graph.batchnorm import fold_batchnorm_
 from secateur.graph.plain import plain_
 from secateur.quantize.onnx.choose import chosen, stays_float
-from secateur.quantize.onnx.fold import fold_batchnorm_
 from secateur.quantize.onnx.grids import grids, snap_
 from secateur.quantize.onnx.layers import LAYERS, Weight, weight_of
 from secateur.quantize.onnx.learned import with_learned

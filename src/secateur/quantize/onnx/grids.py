@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from secateur.errors import ExportError
-from secateur.quantize.onnx.layers import Floats, Weight, set_constant
+from secateur.graph.constants import Floats, set_constant
+from secateur.quantize.onnx.layers import Weight
 
 LEVELS = 127
 SMALLEST = 2.0**-100

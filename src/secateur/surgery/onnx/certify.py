@@ -11,10 +11,10 @@ from secateur.core.masks import Masks
 from secateur.errors import ExportError, SurgeryError
 from secateur.graph.coarse import coarsest, rounding
 from secateur.graph.one_run import shapes_and_numbers
+from secateur.network_file.run import Arrays, caller
 from secateur.surgery.answers import samples
 from secateur.surgery.certificate import Certificate, compare, tells
 from secateur.surgery.onnx.kept import Kept
-from secateur.surgery.onnx.run import Arrays, caller
 
 
 def masked_graph(graph: onnx_ir.Model, masks: Masks) -> onnx_ir.Model:

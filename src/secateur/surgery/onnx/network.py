@@ -12,12 +12,12 @@ from secateur.graph.coupling import couple
 from secateur.graph.structure import Structure, heads_of
 from secateur.graph.values import Values, look
 from secateur.masking import find_masks
+from secateur.network_file.run import Arrays
 from secateur.recipe import Recipe
 from secateur.surgery.certificate import Certificate
 from secateur.surgery.onnx.certify import certify_graph, masked_graph
 from secateur.surgery.onnx.graph import cut_graph
 from secateur.surgery.onnx.kept import kept
-from secateur.surgery.onnx.run import Arrays
 from secateur.surgery.onnx.weights import Weights, weight_names
 from secateur.surgery.removal import masks_without, removed_units
 

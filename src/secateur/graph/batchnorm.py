@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from secateur.quantize.onnx.layers import Floats, constant, output_axis, set_constant
+from secateur.graph.constants import Floats, constant, output_axis, set_constant
 
 if TYPE_CHECKING:
     import onnx_ir

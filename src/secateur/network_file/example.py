@@ -9,7 +9,7 @@ import onnx_ir
 from numpy.typing import NDArray
 
 from secateur.errors import ArtifactError, did_you_mean
-from secateur.surgery.onnx.run import Arrays
+from secateur.network_file.run import Arrays
 
 NO_ARCHIVE = (ValueError, TypeError, EOFError, zipfile.BadZipFile)  # TypeError: a single array
 Sizes = Mapping[str, Sequence[int]]

@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from secateur.graph.batchnorm import fold_batchnorm_
 from secateur.graph.trace import trace
-from secateur.quantize.onnx.fold import fold_batchnorm_
 
 
 def with_statistics(model: nn.Module, seed: int = 0) -> nn.Module:
