@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+import numpy as np
 import onnx_ir
 
 from secateur.core.groups import Group
@@ -63,8 +64,9 @@ def couple(
     axes = ((name, i) for name, shape in values.shapes.items() for i in range(len(shape)))
     labels = {axis: by_class[c] for axis in axes if (c := space.classes.find(axis)) in by_class}
     tensors = [name for name in graph.graph.initializers if name in known]
+    read = _read(graph, labels)
     own = {
-        (name, i): labels[name, i]
+        (name, i): np.where(np.isin(labels[name, i], read), labels[name, i], 0)
         for name in tensors
         for i in range(len(values.shapes[name]))
         if (name, i) in labels
@@ -73,3 +75,12 @@ def couple(
     groups = groups_of(own, values.shapes, heads, set(buffers), partial(makers, graph, labels))
     reason = nearest_causes(found, space, by_class)
     return Coupling(groups, fixed_widths(groups, tensors, values.shapes, reason), labels)
+
+
+def _read(graph: onnx_ir.Model, labels: Mapping[Axis, Positions]) -> Positions:
+    """Units that an operator's output has.
+
+    Others are not read in this run, but may be in another: places that its sequence is too short for.
+    """
+    made = {value.name for node in graph.graph for value in node.outputs}
+    return np.unique(np.concatenate([np.zeros(0, np.int64), *(labels[a] for a in labels if a[0] in made)]))

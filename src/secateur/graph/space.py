@@ -32,11 +32,12 @@ class Space:
             if isinstance(r, Same):
                 self.classes.join(r.a, r.b)
         self.sizes = {self.classes.find(axis): size for axis, size in found.sizes.items()}
-        self.separate = {self.classes.find(r.axis) for r in found.relations if isinstance(r, Heads)}
         self.fixed: set[Axis] = set()
         self.instead: dict[Axis, Axis] = {}
         self._maps = [self._map_of_classes(r) for r in found.relations if isinstance(r, Map)]
         self._products = [self._product_of_classes(r) for r in found.relations if isinstance(r, Product)]
+        heads = {self.classes.find(r.axis) for r in found.relations if isinstance(r, Heads)}
+        self.separate = self._with_factors(heads)
         self._of: dict[Axis, list[Product | Map]] = {}
         relations: list[Product | Map] = [*self._products, *self._maps]
         for relation in relations:
@@ -65,6 +66,18 @@ class Space:
         return np.unique(
             np.concatenate([np.zeros(0, np.int64), *(labels[a] for a in self.separate & set(labels))])
         )
+
+    def _with_factors(self, heads: set[Axis]) -> set[Axis]:
+        """Where several heads share keys, the shared ones are a factor of all of them."""
+        parts: dict[Axis, list[Axis]] = {}
+        for product in self._products:
+            parts.setdefault(product.flat, []).extend(product.factors)
+        found, todo = set(heads), deque(heads)
+        while todo:
+            new = set(parts.get(todo.popleft(), ())) - found
+            found |= new
+            todo.extend(new)
+        return found
 
     def precedence(self, axis: Axis) -> tuple[bool, int]:
         """Of several factors the highest goes."""

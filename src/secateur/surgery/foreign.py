@@ -5,9 +5,11 @@ every other attribute that has an old width as its value is only a candidate, to
 """
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from typing import Any
 
 from torch import nn
@@ -102,8 +104,11 @@ def old_widths(name: str, value: Any, sizes: Sizes) -> list[Any]:
 
 def _related(value: Any, sizes: Sizes) -> list[int]:
     """The same for a small multiple or part of an old width: both halves, or one of queries, keys, values."""
+    if not isinstance(value, int):
+        return []
     found: dict[int, int] = {}
-    for old, options in sizes.widths.items() if isinstance(value, int) else ():
+    shared = ((old, options) for old, options in sizes.heads.items() if old < value)  # of keys, among heads
+    for old, options in chain(sizes.widths.items(), shared):
         times, rest = divmod(max(old, value), min(old, value))
         for new, distance in options.items():
             if 1 < times <= PARTS and rest == 0 and value * new % old == 0:
@@ -145,9 +150,9 @@ def suspects(module: nn.Module, sizes: Sizes) -> Iterator[tuple[str, Any, list[A
 
 
 def reads(kind: Any, name: str) -> bool:
-    """Whether a class's methods, without `__init__`, mention `self.<name>`, or cannot be read."""
+    """Whether a class's methods, without `__init__`, read an attribute of that name, or cannot be read."""
     code = _code(kind)
-    return code is None or f"self.{name}" in code
+    return code is None or re.search(rf"\.{name.rpartition('.')[2]}\b", code) is not None
 
 
 @cache
