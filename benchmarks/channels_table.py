@@ -139,5 +139,5 @@ def _certified(rows: Mapping[str, Row]) -> str:
         return "No cut held."
     worst = max(certificate.relative for certificate in every)
     return (
-        f"{len(every)} cuts; masked and cut networks differ by {worst:.1e} at most, relative to the output."
+        f"Cuts: {len(every)}; masked and cut networks differ by {worst:.1e} at most, relative to the output."
     )
