@@ -40,6 +40,11 @@ def test_one_shot_fires_once() -> None:
     assert [OneShot(at=0.5)(step, 4) for step in range(4)] == [None, None, 1.0, None]
 
 
+def test_fractions_that_are_no_binary_numbers_fall_on_their_step() -> None:
+    assert OneShot(at=0.29)(29, 100) == 1.0  # 0.29 * 100 is 28.999999999999996
+    assert Gradual(begin=0.07, end=0.57, every=1)(57, 100) == 1.0
+
+
 def test_iterative_by_hand() -> None:
     schedule = Iterative(rounds=2, rewind=0.5)
     assert [schedule(step, 9) for step in range(9)] == [None] * 3 + [0.75] + [None] * 2 + [1.0] + [None] * 2

@@ -12,6 +12,11 @@ from secateur.core.protocols import Schedule
 from secateur.errors import RecipeError
 
 
+def _at(fraction: float, steps: int) -> int:
+    """The step at a fraction of the run: 29 of 100 for 0.29, which times 100 is a little less."""
+    return int(fraction * steps + 1e-9)
+
+
 @dataclass(frozen=True)
 class OneShot:
     """Everything at once, at fraction `at` of the run; the rest of the run recovers."""
@@ -26,7 +31,7 @@ class OneShot:
 
     def __call__(self, step: int, steps: int) -> float | None:
         """1 at the step, otherwise leave the masks."""
-        return 1.0 if step == int(self.at * steps) else None
+        return 1.0 if step == _at(self.at, steps) else None
 
     def round(self, step: int, steps: int) -> tuple[int, int]:
         """One round, the whole run."""
@@ -55,7 +60,7 @@ class Gradual:
 
     def __call__(self, step: int, steps: int) -> float | None:
         """The cubic ramp, every `every` steps and at its end."""
-        first, last = int(self.begin * steps), int(self.end * steps)
+        first, last = _at(self.begin, steps), _at(self.end, steps)
         if step == last:
             return 1.0
         if not first <= step < last or (step - first) % self.every:

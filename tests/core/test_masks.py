@@ -33,6 +33,17 @@ def test_counts() -> None:
     assert repr(Masks({"a": torch.ones(1000) > 0})) == "Masks(1 tensor, 0 of 1,000 elements removed, 0.0 %)"
 
 
+def test_masks_that_were_edited_count_as_they_are() -> None:
+    layer = nn.Linear(2, 2)
+    masks = Masks({"weight": torch.tensor([[True, False], [False, True]])})
+    assert masks.removed == 2
+    masks.tensors["weight"][:] = True
+    masks.tensors["weight"][0, 0] = False
+    masks.apply_(layer)
+    assert (masks.removed, int((layer.weight == 0).sum())) == (1, 1)
+    assert masks.hold_exactly(layer)
+
+
 def test_hash_depends_on_names_shapes_and_bits_but_not_on_order() -> None:
     a, b = torch.tensor([True, False]), torch.tensor([[False, True]])
     assert Masks({"a": a, "b": b}).hash() == Masks({"b": b, "a": a}).hash()

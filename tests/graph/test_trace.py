@@ -299,3 +299,18 @@ def test_a_transposed_view_of_a_square_weight_is_a_tensor_of_its_own(tmp_path: o
     stored = load_file(f"{tmp_path}/state.safetensors")
     assert torch.equal(stored["turned"], model.weight.t())
     assert set(stored) == {"weight", "bias", "turned"}
+
+
+class Centred(nn.Module):
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        return weight - weight.mean(1, keepdim=True)
+
+
+def test_a_parametrization_that_loses_zeros_is_refused_where_it_is_pruned() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 4))
+    nn.utils.parametrize.register_parametrization(model[1], "weight", Centred())
+    with pytest.raises(RecipeError, match=r"1\.parametrizations\.weight\.original .* other numbers"):
+        prunable(model)
+    assert list(prunable(model, skip=("1.*",))) == ["0.weight"]
+    scaled = nn.utils.parametrizations.spectral_norm(nn.Linear(3, 4))
+    assert list(prunable(scaled)) == ["parametrizations.weight.original"]

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -38,10 +37,10 @@ class Masks:
         """Elements that carry a mask."""
         return sum(mask.numel() for mask in self.tensors.values())
 
-    @cached_property
+    @property
     def removed(self) -> int:
         """Elements that are gone."""
-        return sum(int(gone.sum()) for gone in self._gone.values())
+        return sum(int((~mask).sum()) for mask in self.tensors.values())
 
     @property
     def sparsity(self) -> float:
@@ -86,7 +85,7 @@ class Masks:
             RecipeError: as `parameters`.
         """
         for name, parameter in self.parameters(model).items():
-            parameter.masked_fill_(self._gone[name], 0.0)
+            parameter.masked_fill_(~self.tensors[name], 0.0)
 
     def hold_exactly(self, model: nn.Module) -> bool:
         """Whether every removed element is exactly +0.0 in the model.
@@ -94,10 +93,5 @@ class Masks:
         Raises:
             RecipeError: as `parameters`.
         """
-        weights = (p.detach()[self._gone[name]] for name, p in self.parameters(model).items())
+        weights = (p.detach()[~self.tensors[name]] for name, p in self.parameters(model).items())
         return all(bool((w == 0).all()) and not bool(torch.signbit(w).any()) for w in weights)
-
-    @cached_property
-    def _gone(self) -> dict[str, Tensor]:
-        """The complements, made once: a training loop needs them after every step."""
-        return {name: ~mask for name, mask in self.tensors.items()}

@@ -19,6 +19,8 @@ class Criterion(Protocol):
     """How important is each element?
 
     One that scores all elements of an output channel alike says so: `by_channel: ClassVar[bool] = True`.
+    Where whole channels go, such scores are pooled over what makes a channel, and not over what reads it.
+    One that scores coupled units by itself has `of_units(group) -> (units,)`, taken as they are.
     """
 
     def __call__(

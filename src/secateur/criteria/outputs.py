@@ -2,11 +2,16 @@
 
 For most layers a channel is a row. Transposed convolutions keep their outputs along axis 1, group by group;
 embeddings along the last axis. The scores of a channel are shared out evenly over the elements that make it,
-so that their sum gives the channel's score back, and what reads a channel adds the same to all of them.
+so that their sum over what makes it gives the channel's score back. What only reads it holds scores of other
+channels.
 """
+
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
+
+from secateur.core.groups import Group
 
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
@@ -16,6 +21,19 @@ BatchNorm = nn.modules.batchnorm._BatchNorm
 def owner(model: nn.Module, name: str) -> nn.Module:
     """The module that holds the parameter of this name."""
     return model.get_submodule(name.rpartition(".")[0])
+
+
+def made(group: Group, model: nn.Module) -> Group:
+    """The group without members that only read its channels; blocks, and where none makes them, as it is."""
+
+    def makes(tensor: str, rank: int) -> int:
+        module = owner(model, tensor)
+        if isinstance(module, EMBEDDINGS):
+            return rank - 1
+        return int(isinstance(module, TRANSPOSED) and rank > 1)
+
+    makers = tuple(m for m in group.members if m.axis == makes(m.tensor, len(m.shape)))
+    return replace(group, members=makers) if makers and group.kind != "layers" else group
 
 
 def to_outputs(weight: Tensor, module: nn.Module) -> Tensor:

@@ -1,10 +1,12 @@
 """Which parameters may a recipe prune?"""
 
+import copy
 from collections.abc import Container, Sequence
 from fnmatch import fnmatchcase
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from secateur.errors import NumericalError, RecipeError, did_you_mean
 
@@ -27,7 +29,7 @@ def prunable(
         normed: whether a weight under weight_norm is refused; otherwise it is left out.
 
     Raises:
-        RecipeError: a pattern matches no such parameter, or nothing is left to prune.
+        RecipeError: a pattern matches no such parameter, nothing is left to prune, or zeros would not stay.
     """
     weights = {
         name: parameter
@@ -62,7 +64,27 @@ def prunable(
             f"No weight is left to prune: only = {list(only)}, skip = {list(skip)}, and the network's "
             f"weights with two or more axes are: {_listed(list(weights)) or 'none'}."
         )
+    for name in chosen if normed else ():
+        if name.endswith(".original") and not _passes_zeros(model, name):
+            raise RecipeError(
+                f"{name} goes through a parametrization that makes other numbers of its zeros, so nothing "
+                "would be pruned. Fold it first, torch.nn.utils.parametrize.remove_parametrizations(layer, "
+                "'weight'), or skip it."
+            )
     return chosen
+
+
+def _passes_zeros(model: nn.Module, name: str) -> bool:
+    """Is a weight 0 wherever its original is? True of spectral_norm, which divides it by a number."""
+    made = model.get_submodule(name.rpartition(".")[0])
+    if not isinstance(made, parametrize.ParametrizationList):
+        return True
+    trial = copy.deepcopy(made).eval()
+    with torch.no_grad():
+        gone = torch.arange(trial.original.numel()).reshape(trial.original.shape) % 2 == 0
+        trial.original[gone] = 0
+        weight = trial()
+    return weight.shape == gone.shape and not bool(weight[gone].any())
 
 
 def names_among(model: nn.Module, known: Container[str]) -> dict[str, str]:

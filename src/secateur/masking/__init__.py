@@ -1,16 +1,17 @@
 """Which elements does a recipe remove from this model now?"""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
-from secateur.core.groups import ScoredGroup
+from secateur.core.groups import Group, ScoredGroup
 from secateur.core.masks import Masks
 from secateur.core.protocols import CoupledPattern, Scores
 from secateur.core.select import lowest
 from secateur.core.task import Calibration
+from secateur.criteria.outputs import made
 from secateur.errors import NumericalError, RecipeError
 from secateur.graph.structure import Structure
 from secateur.graph.weights import check_finite
@@ -82,7 +83,7 @@ def find_masks(
     check_finite(model)
     layout = plan(model, recipe, structure)
     scores = _scores(model, layout, recipe, data, previous)
-    units, counts = _due(layout, recipe, scores, due)
+    units, counts = _due(model, layout, recipe, scores, due)
     tensors: dict[str, Tensor] = {}
     for group, pooled in zip(layout.groups, units, strict=True):
         for name, mask in recipe.pattern.masks(group, scores, pooled, counts[group.name]).items():
@@ -100,23 +101,42 @@ def find_units(
     """
     check_finite(model)
     layout = plan(model, recipe, structure)
-    units, counts = _due(layout, recipe, _scores(model, layout, recipe, data, None), 1.0)
+    units, counts = _due(model, layout, recipe, _scores(model, layout, recipe, data, None), 1.0)
     return {
         group.name: lowest(pooled, counts[group.name])
         for group, pooled in zip(layout.groups, units, strict=True)
     }
 
 
-def _due(layout: AnyPlan, recipe: Recipe, scores: Scores, due: float) -> tuple[list[Tensor], dict[str, int]]:
+def _due(
+    model: nn.Module, layout: AnyPlan, recipe: Recipe, scores: Scores, due: float
+) -> tuple[list[Tensor], dict[str, int]]:
     """The units' scores in each group, and how many of them go."""
-    units = [recipe.pattern.units(group, scores) for group in layout.groups]
+    units = [_pooled(model, recipe, group, scores) for group in layout.groups]
+    drawn = _drawn(recipe)
     scored = [
         # earlier masks may have had a lower floor
-        ScoredGroup(group, pooled, gone, max(gone, most), layout.cost(group))
+        ScoredGroup(group, pooled, gone, max(gone, most), 1.0 if drawn else layout.cost(group))
         for group, pooled, most in zip(layout.groups, units, layout.most, strict=True)
         for gone in [int(torch.isneginf(pooled).sum())]
     ]
     return units, layout.counts(scored, recipe, due * recipe.sparsity)
+
+
+def _pooled(model: nn.Module, recipe: Recipe, group: Group, scores: Scores) -> Tensor:
+    """(units,) scores of a group's units; -inf for those that are gone."""
+    pattern, drawn = recipe.pattern, _drawn(recipe)
+    if isinstance(pattern, CoupledPattern) and getattr(recipe.criterion, "by_channel", False):
+        group = made(group, model)  # the scores of whole channels lie there, and count once
+    pooled = pattern.units(group, scores)
+    if drawn is None:
+        return pooled
+    return drawn(group).to(pooled).masked_fill(torch.isneginf(pooled), -torch.inf)
+
+
+def _drawn(recipe: Recipe) -> Callable[[Group], Tensor] | None:
+    """How the criterion scores whole coupled units, where it does that itself."""
+    return getattr(recipe.criterion, "of_units", None) if isinstance(recipe.pattern, CoupledPattern) else None
 
 
 def _scores(
