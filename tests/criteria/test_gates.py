@@ -26,6 +26,14 @@ def test_a_channel_is_scored_by_its_output_once() -> None:
     assert not scores["weight"].any()
 
 
+def test_gradients_are_there_without_being_asked_for() -> None:
+    layer, data = nn.Linear(2, 2), data_of(torch.ones(1, 2))
+    with torch.no_grad():
+        quiet = scores_of(layer, data)
+        assert not torch.is_grad_enabled()
+    assert quiet["bias"].tolist() == scores_of(layer, data)["bias"].tolist()
+
+
 def test_without_a_bias_the_weights_share_it() -> None:
     layer = nn.Linear(2, 1, bias=False)
     layer.weight.data = torch.tensor([[2.0, -1.0]])

@@ -301,6 +301,13 @@ def test_a_transposed_view_of_a_square_weight_is_a_tensor_of_its_own(tmp_path: o
     assert set(stored) == {"weight", "bias", "turned"}
 
 
+def test_a_lazy_network_is_refused_and_stays_lazy() -> None:
+    model = nn.Sequential(nn.LazyLinear(4), nn.Linear(4, 2))
+    with pytest.raises(ExportError, match=r"0\.weight has no values yet"):
+        secateur.cuttable(model, (torch.ones(1, 3),))
+    assert isinstance(model[0], nn.LazyLinear)
+
+
 class Centred(nn.Module):
     def forward(self, weight: torch.Tensor) -> torch.Tensor:
         return weight - weight.mean(1, keepdim=True)

@@ -53,7 +53,12 @@ def of_batches(
     """
     data = needed(data, criterion)
     count = 0
-    with evaluation_mode(model), _gradients(parameters.values()), _recurrent_backward(model):
+    with (
+        torch.enable_grad(),
+        evaluation_mode(model),
+        _gradients(parameters.values()),
+        _recurrent_backward(model),
+    ):
         for batch in islice(data.batches(), data.limit):
             loss = data.loss(model, batch)
             if not bool(torch.isfinite(loss)):

@@ -8,12 +8,14 @@ from onnx_ir.tensor_adapters import TorchTensor
 from torch import Tensor, nn
 
 from secateur.core.groups import Group
+from secateur.errors import ExportError
 from secateur.graph.blocks import blocks_of
 from secateur.graph.cost import Cost, costs
 from secateur.graph.coupling import Coupling, couple
 from secateur.graph.inside import inside
 from secateur.graph.trace import trace
 from secateur.graph.values import Values, look
+from secateur.graph.weights import no_values
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,12 @@ def structure_of(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Struct
     """Trace a network, try its blocks, and find out.
 
     Raises:
-        ExportError: the network cannot be traced.
+        ExportError: the network cannot be traced, or a weight has no values yet.
         CouplingError: its channels cannot be followed.
     """
+    for name, parameter in model.named_parameters():
+        if wrong := no_values(name, parameter):
+            raise ExportError(wrong)
     graph = trace(model, example_inputs, any_batch=False)
     values = look(graph, [TorchTensor(x.detach().cpu()).numpy() for x in example_inputs])  # bfloat16, too
     parameters = [name for name, _ in model.named_parameters(remove_duplicate=False)]
