@@ -254,3 +254,27 @@ def test_structure_has_blocks_that_multiply_and_what_is_multiplied_in_them() -> 
     layers = {c.weights[0]: structure.blocks.get(c.node) for c in structure.costs if c.weights}
     assert layers["first.q.weight"] == "first"
     assert layers["start.weight"] is None
+
+
+class Masked(nn.Module):
+    def __init__(self, *, clears: bool) -> None:
+        super().__init__()
+        self.inner, self.clears = nn.Linear(4, 4), clears
+
+    def forward(self, x: Tensor, keep: Tensor) -> Any:
+        more = self.inner(x).masked_fill(~keep[..., None], 0)
+        return (x + more).masked_fill(~keep[..., None], 0) if self.clears else x + more
+
+
+@pytest.mark.parametrize("clears", [False, True])
+def test_what_sets_padding_to_zero_is_no_block_though_the_example_has_none(clears: bool) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.block = Masked(clears=clears)
+
+        def forward(self, tokens: Tensor) -> Any:
+            return self.block(tokens[..., None].float().expand(-1, -1, 4), tokens != 0)
+
+    found = blocks_of(Net(), (torch.ones(2, 5, dtype=torch.long),))
+    assert [block.name for block in found] == ([] if clears else ["block"])

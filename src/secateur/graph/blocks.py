@@ -9,10 +9,12 @@ import contextlib
 import copy
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from secateur.core.groups import Group, Member
 from secateur.core.modes import evaluation_mode, without_fused_attention
@@ -78,8 +80,27 @@ def _separate(model: nn.Module) -> list[str]:
 def _passes(module: nn.Module, call: Call) -> bool:
     """Whether it answers what it was given."""
     with contextlib.suppress(Exception):  # the network's own code, which may raise anything without weights
-        return skip_of(call.again(module)) is not None
+        return all(skip_of(each.again(module)) is not None for each in (call, *_padded(call)))
     return False
+
+
+def _padded(call: Call) -> Iterator[Call]:
+    """The same call with other truth values at the end of masks, as where a sequence is shorter.
+
+    A block that sets padding to zero does more than pass on its input; an example without padding hides it.
+    """
+    given = pytree.tree_map(_other_at_the_end, dict(call.given))
+    if any(value is not given[key] for key, value in call.given.items()):
+        yield replace(call, given=given)
+
+
+def _other_at_the_end(value: Any) -> Any:
+    long = [axis for axis in range(value.dim()) if value.shape[axis] > 1] if isinstance(value, Tensor) else []
+    if not long or value.dtype != torch.bool:
+        return value
+    other = value.clone()
+    other.select(long[-1], -1).logical_not_()
+    return other
 
 
 def _members(model: nn.Module, path: str) -> Iterator[Member]:
