@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -113,3 +114,43 @@ def test_data_are_asked_for() -> None:
 
     with pytest.raises(RecipeError, match="criterion 'fisher' got no batch"):
         Fisher()(layer, dict(layer.named_parameters()), Calibration(nothing, lambda m, x: m(x).mean()))
+
+
+def test_an_example_has_one_sign_in_both_calls_of_a_pair() -> None:
+    layer = nn.Linear(1, 1)  # whose bias cancels in the difference of two calls
+    layer.weight.data, layer.bias.data = torch.tensor([[1.0]]), torch.tensor([3.0])
+    pairs = (torch.tensor([[1.0], [2.0], [5.0]]), torch.tensor([[0.0], [4.0], [2.0]]))
+    data = Calibration(lambda: [pairs] * 50, lambda model, x: (model(x[0]) - model(x[1])).mean(), 50)
+    scores = Fisher()(layer, dict(layer.named_parameters()), data)
+    assert float(scores["bias"]) == 0.0
+    assert float(scores["weight"]) == pytest.approx((1 + 4 + 9) / 3 / 2, rel=0.5)
+
+
+@dataclass
+class Answer:
+    logits: Tensor
+
+
+class Answering(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = linear(1.0)
+
+    def forward(self, x: Tensor) -> Answer:
+        return Answer(self.inner(x))
+
+
+def test_answers_in_a_dataclass_are_signed_too() -> None:
+    model, batch = Answering(), torch.tensor([[1.0], [-1.0], [2.0], [-2.0]])
+    data = Calibration(lambda: [batch] * 400, lambda network, x: network(x).logits.mean(), 400)
+    scores = Fisher()(model, dict(model.named_parameters()), data)
+    assert float(scores["inner.weight"]) == pytest.approx(2.5 / 2, rel=0.15)  # 0 if examples cancelled
+
+
+def test_a_loss_that_goes_around_the_network_is_refused() -> None:
+    model = Answering()
+    data = Calibration(
+        lambda: [torch.ones(2, 1)], lambda network, x: network.get_submodule("inner")(x).mean()
+    )
+    with pytest.raises(RecipeError, match=r"never called model"):
+        Fisher()(model, dict(model.named_parameters()), data)

@@ -1,18 +1,19 @@
 """How much would the loss change without this weight, to second order?"""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import count
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from secateur.core.protocols import Scores
 from secateur.core.task import Calibration
 from secateur.criteria.gradients import mean_over_batches
+from secateur.errors import RecipeError
+
+Loss: TypeAlias = Callable[[nn.Module, Any], Tensor]
 
 
 @dataclass(frozen=True)
@@ -35,31 +36,57 @@ class Fisher:
         """Scores from at most `data.limit` batches, in evaluation mode; gradients are not left behind.
 
         Raises:
-            RecipeError: there are no data.
+            RecipeError: there are no data, or the loss does not call the network as model(...).
             NumericalError: the loss of a batch is NaN or infinite.
         """
-        with _signed_examples(model):
-            return mean_over_batches(model, parameters, data, _saliency, criterion="fisher")
+        signs = _Signs()
+        hook = model.register_forward_hook(signs.of_outputs)
+        try:
+            signed = None if data is None else replace(data, loss=signs.of_batches(data.loss))
+            return mean_over_batches(model, parameters, signed, _saliency, criterion="fisher")
+        finally:
+            hook.remove()
 
 
 def _saliency(weight: Tensor, gradient: Tensor) -> Tensor:
     return (gradient * weight) ** 2 / 2
 
 
-@contextmanager
-def _signed_examples(model: nn.Module) -> Iterator[None]:
-    """Gradients that come back to the outputs of each call are signed; the hook is gone afterwards."""
-    calls = count()
+class _Signs:
+    """An example has one sign in all outputs of all calls that its batch's loss makes."""
 
-    def sign(_: nn.Module, __: Any, outputs: Any) -> Any:
-        seed = next(calls)  # the same signs whenever the criterion is called
-        return tree_map_only(Tensor, lambda output: _signed(output, seed), outputs)
+    def __init__(self) -> None:
+        self.batch = -1  # counted from 0: the same signs whenever the criterion is called
+        self.calls = 0
 
-    hook = model.register_forward_hook(sign)
-    try:
-        yield
-    finally:
-        hook.remove()
+    def of_batches(self, loss: Loss) -> Loss:
+        """The loss, with signs of their own for each batch."""
+
+        def signed(model: nn.Module, batch: Any) -> Tensor:
+            self.batch, self.calls = self.batch + 1, 0
+            value = loss(model, batch)
+            if not self.calls:
+                raise RecipeError(
+                    "The criterion 'fisher' tells examples apart by what the network answers, and the loss "
+                    "never called model(...). Call the network itself in it, or choose 'taylor'."
+                )
+            return value
+
+        return signed
+
+    def of_outputs(self, _: nn.Module, __: Any, outputs: Any) -> Any:
+        """A forward hook: gradients that come back to the outputs are signed."""
+        self.calls += 1
+
+        def signed(value: Any) -> Any:
+            return tree_map_only(Tensor, lambda output: _signed(output, self.batch), value)
+
+        if is_dataclass(outputs) and not isinstance(outputs, type) and tree_leaves(outputs) == [outputs]:
+            own = {
+                field.name: signed(getattr(outputs, field.name)) for field in fields(outputs) if field.init
+            }
+            return replace(outputs, **own)
+        return signed(outputs)
 
 
 def _signed(output: Tensor, seed: int) -> Tensor:
