@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from secateur.core.groups import Group
 from secateur.errors import SurgeryError
 from secateur.graph.coupling import Coupling
-from secateur.surgery import cut, followed
+from secateur.surgery import cut, cuttable, followed
 from secateur.surgery.following import OVER
 
 X = torch.randn(2, 5, 16, generator=torch.Generator().manual_seed(0))
@@ -152,3 +152,21 @@ def test_computed_weights_become_fixed_without_a_trial() -> None:
 def test_a_wrapped_network_is_refused() -> None:
     with pytest.raises(SurgeryError, match="wrapped in DataParallel"):
         followed(nn.DataParallel(nn.Linear(2, 2)), Coupling((), ()), (X,))
+
+
+class ByNumber(nn.Module):
+    """Takes some channels by their numbers; what lies behind them could go, what lies before could not."""
+
+    def __init__(self, first: int) -> None:
+        super().__init__()
+        self.make, self.read, self.first = nn.Linear(5, 16), nn.Linear(8, 3), first
+
+    def forward(self, x: Tensor) -> Any:
+        return self.read(self.make(x).relu()[:, self.first : self.first + 8])
+
+
+@pytest.mark.parametrize("first", [1, 2, 3])
+def test_channels_that_code_takes_by_number_stay(first: int) -> None:
+    example = (torch.randn(4, 5, generator=torch.Generator().manual_seed(0)),)
+    names = {m.tensor for group in cuttable(ByNumber(first), example).groups for m in group.members}
+    assert "make.weight" not in names

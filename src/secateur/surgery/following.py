@@ -110,12 +110,14 @@ def _last_of_shortest(trials: _Trials, groups: Sequence[Group], reason: str) -> 
 def _half(group: Group, number: int) -> Tensor:
     """(units,) half of them, at random, but a little fewer in every other group of many.
 
-    Groups that happen to be equally wide must not stay so: an attribute would fit the wrong one.
+    Groups that happen to be equally wide must not stay so: an attribute would fit the wrong one. The first
+    and the last unit are among them: without these, code that takes channels by number takes others.
     """
     count = max(1, group.units // 2 - (number % 3 if group.units >= 8 else 0))
-    order = torch.randperm(group.units, generator=torch.Generator().manual_seed(number))
+    order = torch.rand(group.units, generator=torch.Generator().manual_seed(number))
+    order[0], order[-1] = 2, 1
     gone = torch.zeros(group.units, dtype=torch.bool)
-    gone[order[:count]] = True
+    gone[order.topk(count).indices] = True
     return gone
 
 
