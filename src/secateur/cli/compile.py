@@ -62,6 +62,7 @@ def command(
     from secateur.cli.compile_report import facts, show
     from secateur.compiler import sources_of
     from secateur.compiler.costs_file import read_costs
+    from secateur.compiler.features import machine_features
     from secateur.compiler.folder import Limits, check_free, write_folder
     from secateur.compiler.targets import target_of
     from secateur.network_file.read import read_graph
@@ -69,6 +70,12 @@ def command(
     target = target_of(name)
     if check and not (target.name == "native" or target.name.startswith("x86-64")):
         raise click.UsageError(f"--check runs the network here, and {target.name} may be another processor.")
+    lacking = set(target.features) - machine_features() if check and machine_features() else set()
+    if lacking:
+        raise click.UsageError(
+            f"--check runs the network here, and this processor lacks {', '.join(sorted(lacking))}, which "
+            f"{target.name} has."
+        )
     check_free(out, overwrite=overwrite)
     costs = read_costs(costs_file) if costs_file else None
     sources = sources_of(read_graph(model), target, sizes, threads, costs)

@@ -86,6 +86,7 @@ def _refuse_attributes(node: onnx_ir.Node) -> None:
 def _without_weights(graph: onnx_ir.Model) -> onnx.ModelProto:
     """A copy in which large constants are inputs, and in which no shape but those of inputs is declared."""
     model = onnx_ir.to_proto(graph)
+    model.ir_version = max(model.ir_version, 4)  # before it, every weight had to be an input as well
     del model.graph.value_info[:]
     for output in model.graph.output:
         output.type.tensor_type.ClearField("shape")

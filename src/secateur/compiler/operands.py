@@ -67,9 +67,8 @@ def _normalization(node: onnx_ir.Node, shapes: list[Shape | None]) -> Expected:
     if x is None:
         return {}
     behind = x[_number(node, "axis", -1) :] if node.op_type != "InstanceNormalization" else x[1:2]
-    wrong = [
-        i for i, shape in enumerate(shapes) if i and shape is not None and not _broadcasts(shape, behind)
-    ]
+    fits = _broadcasts if node.op_type != "InstanceNormalization" else tuple.__eq__
+    wrong = [i for i, shape in enumerate(shapes) if i and shape is not None and not fits(shape, behind)]
     return dict.fromkeys(wrong, behind)
 
 

@@ -14,6 +14,7 @@ from secateur.compiler.operands import refuse_operands
 from secateur.compiler.passes.functions import write_out_
 from secateur.compiler.passes.outputs import own_outputs_
 from secateur.compiler.targets import Target
+from secateur.compiler.windows import trim_windows_
 from secateur.graph.folding import worth_folding
 from secateur.network_file.example import input_shapes
 
@@ -49,7 +50,7 @@ def fix_shapes_(graph: onnx_ir.Model, sizes: Mapping[str, Sequence[int]]) -> Non
         fold_constants(graph, should_fold=worth_folding, output_size_limit=sys.maxsize)
         _lift_constants_(graph)
         common.RemoveUnusedNodesPass()(graph)
-        if len(graph.graph) == before:
+        if not trim_windows_(graph) and len(graph.graph) == before:
             break
     own_outputs_(graph)  # some became constants
     _lift_constants_(graph)

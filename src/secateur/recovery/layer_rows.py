@@ -56,12 +56,14 @@ def layers(model: nn.Module, masks: Masks, data: Calibration, batch: Any) -> lis
     calls: list[nn.Module] = []
     made: dict[int, tuple[nn.Module, Tensor]] = {}  # keeps the tensors, so that no other gets their id
     norms: dict[nn.Module, nn.Module] = {}
+    reads: Counter[nn.Module] = Counter()
 
     def called(module: nn.Module, _: Any, output: Any) -> None:
         calls.append(module)
         made[id(output)] = module, output
 
     def read(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        reads[norm] += 1
         x = layer_input(args, kwargs)
         if id(x) in made:
             norms[made[id(x)][0]] = norm
@@ -72,6 +74,7 @@ def layers(model: nn.Module, masks: Masks, data: Calibration, batch: Any) -> lis
     ]
     with _Readers(made) as readers:
         _call(model, data, batch, hooks)
+    norms = {module: norm for module, norm in norms.items() if reads[norm] == 1}
     alone = {made[number][0] for number, count in readers.counts.items() if count == 1}
     often = Counter(calls)
     lost = {name.rpartition(".")[0] for name, mask in masks.tensors.items() if not bool(mask.all())}

@@ -92,7 +92,7 @@ def _moments(
     for index, (batch, wanted) in enumerate(zip(batches, rows, strict=True)):
         moments = judging if index % HELD_OUT == HELD_OUT - 1 else fitting
         moments.add(entering(layer, model, data, batch, wanted), wanted.values)
-    if not fitting.finite:
+    if not (fitting.finite and judging.finite):
         raise NumericalError(
             f"NaN or infinity enters or leaves the layer {layer.name!r}, so it cannot be refitted. Look for "
             "overflow in the network's activations on the training batches, or set refit_batches = 0."

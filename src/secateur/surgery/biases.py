@@ -72,6 +72,10 @@ def _train_too(optimizer: Optimizer, weight: Tensor, bias: Tensor, journal: Jour
     for group in optimizer.param_groups:
         if any(parameter is weight for parameter in group["params"]):
             before = list(group["params"])
+            if names := group.get("param_names"):
+                beside = names[[parameter is weight for parameter in before].index(True)]
+                journal.add(partial(group.__setitem__, "param_names", list(names)))
+                group["param_names"] = [*names, f"{beside.removesuffix('weight')}bias"]
             journal.add(partial(group.__setitem__, "params", before))
             journal.add(lambda: optimizer.state.pop(bias, None))
             group["params"] = [*before, bias]

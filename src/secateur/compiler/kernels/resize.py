@@ -11,6 +11,7 @@ from secateur.compiler.code import Code
 from secateur.compiler.program import Op
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 
 MODES = {"nearest": "nearest", "linear": "linear", "bilinear": "linear", "cubic": "cubic"}
 POLICIES: Mapping[str, Callable[[list[float]], float] | None] = {
@@ -112,22 +113,36 @@ def _table(code: Code, axis: Axis) -> str:
 
 
 def _coordinates(op: Op, axis: Axis) -> Floats:
-    """Where the centre of each pixel of the answer lies in the image."""
-    i = np.arange(axis.out, dtype=np.float64)
+    """Where the centre of each pixel of the answer lies in the image.
+
+    In single precision, as ONNX Runtime and PyTorch compute it: which pixel is nearest depends on the last
+    bit.
+    """
+    return _centres(op, axis, np.arange(axis.out, dtype=np.float32), np.float32(axis.scale)).astype(
+        np.float64
+    )
+
+
+def _centres(op: Op, axis: Axis, i: Singles, scale: np.float32) -> Singles:
     many = axis.out > 1
     mode = _mode(op)
     if mode == "asymmetric":
-        return i / axis.scale
+        return i / scale
     if mode == "align_corners":
-        return i * (axis.size - 1) / max(axis.out - 1, 1)
+        return i * np.float32(axis.size - 1) / np.float32(max(axis.out - 1, 1))
     if mode == "tf_crop_and_resize":
-        start, end = axis.start * (axis.size - 1), axis.end * (axis.size - 1)
-        return start + i * (end - start) / (axis.out - 1) if many else np.array([(start + end) / 2])
+        start, end = (np.float32(part * (axis.size - 1)) for part in (axis.start, axis.end))
+        return (
+            start + i * (end - start) / np.float32(axis.out - 1)
+            if many
+            else (i + start + end) / np.float32(2)
+        )
     if mode == "pytorch_half_pixel" and not many:
-        return np.zeros(1)
-    centre = (i + 0.5) / axis.scale - 0.5
+        return np.zeros_like(i)
+    half = np.float32(0.5)
+    centre = (i + half) / scale - half
     if mode == "half_pixel_symmetric":  # what rounding the size has cut off is shared by both sides
-        centre += axis.size / 2 * (1 - axis.out / (axis.scale * axis.size))
+        centre += np.float32(axis.size / 2 * (1 - axis.out / (axis.scale * axis.size)))
     return centre
 
 

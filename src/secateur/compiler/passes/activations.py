@@ -24,9 +24,8 @@ def _activation(node: onnx_ir.Node) -> tuple[str, tuple[float, float]] | None:
     if node.op_type == "Relu":
         return "Relu", (0.0, 0.0)
     if node.op_type == "Clip":
-        low, high = (
-            scalar(value, bound) for value, bound in zip(_bounds(node), (-math.inf, math.inf), strict=True)
-        )
+        known = [node.attributes.get_float("min", -math.inf), node.attributes.get_float("max", math.inf)]
+        low, high = (scalar(value, bound) for value, bound in zip(_bounds(node), known, strict=True))
         return None if low is None or high is None else ("Clip", (low, high))
     return None
 

@@ -69,6 +69,8 @@ def _read_before_padding_(graph: onnx_ir.Model, reading: onnx_ir.Node) -> None:
     step, zero = (scalar(value, 0) for value in [*reading.inputs[1:], None][:2])
     if padding is None or padding.op_type != "Pad" or len(padding.inputs) > 2 or step is None or zero is None:
         return
+    if padding.attributes.get_string("mode", "constant") != "constant":
+        return
     build = tape.Tape(graph.graph)
     stored = padding.inputs[0]
     floats = build.op("DequantizeLinear", [stored, *reading.inputs[1:]])

@@ -26,6 +26,7 @@ def fuse_residuals_(graph: onnx_ir.Model) -> None:
                 assert conv.graph is not None, "nodes of a graph"
                 conv.graph.remove(conv)
                 add.graph.insert_before(add, conv)  # type: ignore[union-attr]
+                order[conv] = order[add]
             absorb_(conv, add)
 
 
