@@ -1,7 +1,7 @@
 import copy
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 import torch
@@ -310,3 +310,38 @@ def test_a_normalisation_takes_the_bias_over_only_where_nothing_else_reads_the_l
     before = away(smaller, model, batches)
     refit_(smaller, model, masks, data(*batches))
     assert away(smaller, model, batches) < 0.1 * before
+
+
+def test_batches_that_judge_are_looked_at_too() -> None:
+    model = nn.Linear(2, 2)
+    smaller, masks = pruned(model, weight=torch.tensor([[True, False], [True, True]]))
+    batches = [torch.randn(4, 2) for _ in range(3)] + [torch.full((4, 2), torch.inf)]
+    with pytest.raises(NumericalError, match="NaN or infinity enters or leaves the layer"):
+        refit_(smaller, model, masks, data(*batches))
+
+
+class TwoBranches(nn.Module):
+    """Both are normalised by one BatchNorm; `which` tells which of them answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = (nn.Conv2d(3, 4, 1, bias=False) for _ in range(2))
+        self.norm = nn.BatchNorm2d(4)
+
+    def branches(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.norm(self.a(x)), self.norm(self.b(x))
+
+    def forward(self, x: Tensor) -> Any:
+        return torch.cat(self.branches(x), 1)
+
+
+def test_a_normalisation_that_another_layer_goes_through_stays() -> None:
+    torch.manual_seed(0)
+    model = TwoBranches().eval()
+    masks = Masks({"a.weight": (torch.arange(3) > 0)[:, None, None].expand(4, 3, 1, 1).clone()})
+    smaller = copy.deepcopy(model)
+    masks.apply_(smaller)
+    batches = [torch.randn(8, 3, 5, 5) * 2 + 1 for _ in range(8)]
+    refit_(smaller, model, masks, data(*batches))
+    ours, theirs = smaller.branches(batches[0])[1], model.branches(batches[0])[1]
+    torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)

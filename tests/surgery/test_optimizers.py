@@ -9,8 +9,9 @@ from torch import nn
 from torch.optim import Optimizer
 
 from secateur.core.groups import Group, Member
+from secateur.core.masks import Masks
 from secateur.errors import SurgeryError
-from secateur.surgery import masks_without
+from secateur.surgery import cuttable, masks_without
 from secateur.surgery.cutting import Cut, cut
 
 X = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
@@ -175,3 +176,17 @@ def test_state_of_all_parameters_together_is_refused_wherever_it_is_kept() -> No
     with pytest.raises(SurgeryError, match="LBFGS keeps .* which part of it belongs to which channel"):
         do_cut(model, optimizer)
     assert model[0].weight.shape == (6, 3)
+
+
+def test_a_bias_that_a_cut_adds_has_a_name_beside_its_weight() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 6), nn.Tanh(), nn.Linear(6, 2, bias=False))
+    optimizer = torch.optim.AdamW(list(model.named_parameters()), lr=0.01)
+    with torch.no_grad():
+        model[0].bias.fill_(0.5)  # type: ignore[operator]
+    masks = Masks({"0.weight": ~GONE[:, None].expand(6, 3).clone()})
+    groups = cuttable(model, (X,)).groups
+    cut(model, masks, groups, example_inputs=(X,), optimizers=[optimizer])
+    group = optimizer.param_groups[0]
+    assert group["param_names"] == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    assert len(group["params"]) == 4
