@@ -5,7 +5,7 @@ from coupled_graphs import example_for, graph_of
 
 from secateur.errors import ExportError
 from secateur.graph import values as module
-from secateur.graph.values import example_of, look
+from secateur.graph.values import look
 
 
 def shaped(graph: onnx_ir.Model, **shapes: tuple[int | str, ...]) -> onnx_ir.Model:
@@ -95,13 +95,3 @@ def test_inputs_that_do_not_fit_say_so() -> None:
     graph = graph_of("y = MatMul(x, a)", x=(2, 3), a=(3, 4))
     with pytest.raises(ExportError, match="ONNX Runtime cannot run the graph on the example inputs"):
         look(graph, [np.ones((2, 5), np.float32)])
-
-
-def test_an_example_is_made_up_where_there_is_none() -> None:
-    graph = graph_of("y = MatMul(x, a)\n y2 = Identity(x2)", x=(2, 3), x2=np.zeros(4, np.int64), a=(3, 4))
-    graph = shaped(graph, x=("batch", 3))
-    real, whole = example_of(graph)
-    assert real.shape == (1, 3)
-    assert real.dtype == np.float32
-    assert whole.tolist() == [0, 0, 0, 0]
-    assert np.array_equal(real, example_of(graph)[0])

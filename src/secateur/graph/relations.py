@@ -125,10 +125,6 @@ class Operator:
         self.sizes[axis] = size
         return axis
 
-    def axes(self, name: str) -> list[Axis]:
-        """All axes of a value."""
-        return [(name, i) for i in range(len(self.shape(name)))]
-
     def same(self, a: Axis, b: Axis) -> Iterator[Relation]:
         """`Same` where both have the same size, else nothing: one is broadcast."""
         if self.shape(a[0])[a[1]] == self.shape(b[0])[b[1]] > 1:

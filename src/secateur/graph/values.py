@@ -61,18 +61,6 @@ def look(graph: onnx_ir.Model, inputs: Sequence[NDArray[np.generic]]) -> Values:
     return Values(shapes, numbers)
 
 
-def example_of(graph: onnx_ir.Model) -> list[NDArray[np.generic]]:
-    """Inputs to try a graph on that came without any: normal numbers, whole zeros; free sizes are 1."""
-    random = np.random.default_rng(0)
-    arrays = []
-    for value in graph.graph.inputs:
-        shape = [size if isinstance(size, int) else 1 for size in value.shape or ()]
-        dtype = (value.dtype or onnx_ir.DataType.FLOAT).numpy()
-        real = np.issubdtype(dtype, np.floating)
-        arrays.append((random.standard_normal(shape) if real else np.zeros(shape)).astype(dtype))
-    return arrays
-
-
 def _made(graph: onnx_ir.Model) -> Iterator[onnx_ir.Value]:
     """What the nodes make, but for sequences, which have no shape."""
     for node in graph.graph:
