@@ -81,7 +81,8 @@ class _Signs:
         def signed(value: Any) -> Any:
             return tree_map_only(Tensor, lambda output: _signed(output, self.batch), value)
 
-        if is_dataclass(outputs) and not isinstance(outputs, type) and tree_leaves(outputs) == [outputs]:
+        unknown = any(leaf is outputs for leaf in tree_leaves(outputs))  # not taken apart
+        if unknown and is_dataclass(outputs) and not isinstance(outputs, type):
             own = {
                 field.name: signed(getattr(outputs, field.name)) for field in fields(outputs) if field.init
             }
