@@ -147,3 +147,17 @@ def test_no_subnormal_value_is_written() -> None:
     assert weight is not None
     assert weight.numpy()[0, 1] == 0
     assert weight.numpy()[0, 0] > 0
+
+
+def test_several_in_a_row_are_folded_one_after_the_other() -> None:
+    torch.manual_seed(0)
+    model = with_statistics(nn.Sequential(nn.Conv2d(4, 6, 3), nn.BatchNorm2d(6), nn.BatchNorm2d(6)))
+    x = torch.randn(IMAGE)
+    graph, before = exported(model, x), model(x).detach().numpy()
+    weight = model.get_parameter("0.weight").detach().numpy().astype(np.float64)
+    factors = fold_batchnorm_(graph)
+    assert kinds(graph) == ["Conv"]
+    np.testing.assert_allclose(answer(graph, x), before, rtol=1e-4, atol=1e-4)
+    folded = graph.graph.initializers["0.weight"].const_value
+    assert folded is not None
+    np.testing.assert_allclose(folded.numpy(), weight * factors["0.weight"][:, None, None, None], rtol=1e-5)

@@ -25,14 +25,15 @@ def fold_batchnorm_(model: "onnx_ir.Model") -> dict[str, Floats]:
         f by the name of the weight, of shape (out_channels,). Where the weight was on a grid, the folded
         one is on a grid whose steps are |f| times as wide.
     """
-    factors = {}
+    factors: dict[str, Floats] = {}
     for norm in list(model.graph):
         layer = _foldable_into(norm) if norm.op_type == "BatchNormalization" else None
         if layer is not None:
             weight = layer.inputs[1]
             assert weight is not None
             assert weight.name is not None
-            factors[weight.name] = _fold(model.graph, layer, weight, norm)
+            factor = _fold(model.graph, layer, weight, norm)
+            factors[weight.name] = factors.get(weight.name, 1.0) * factor  # of several in a row
     return factors
 
 
@@ -81,6 +82,8 @@ def _give_bias(graph: "onnx_ir.Graph", layer: "onnx_ir.Node", name: str, bias: F
     """A bias of the layer's own: the one it had may be that of other layers too."""
     import onnx_ir
 
+    while name in graph.initializers:  # of a BatchNorm that was folded before, or the file's own
+        name += "_"
     value = onnx_ir.Value(name=name)
     set_constant(value, bias)
     graph.register_initializer(value)
