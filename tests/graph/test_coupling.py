@@ -275,8 +275,9 @@ def networks(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
             partial(net.add, f"{draw(st.sampled_from(['Relu', 'Sigmoid', 'Softmax']))}({v})", width),
             partial(net.add, f"{draw(st.sampled_from(['Add', 'Mul', 'Max']))}({v}, {other})", width),
             partial(net.add, f"Concat <axis = 1> ({v}, {other})", 2 * width),
-            partial(net.add, f"Slice({v}, one, end, one)", width - 1),
         ]
+        if width > 1:  # something is left of it
+            choices.append(partial(net.add, f"Slice({v}, one, end, one)", width - 1))
         if width % 2 == 0:
             choices += [partial(net.split, v, width), partial(net.shuffle, v, width)]
         draw(st.sampled_from(choices))()
