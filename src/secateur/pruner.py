@@ -13,6 +13,7 @@ from secateur.errors import RecipeError, ResumeError
 from secateur.graph.structure import Structure
 from secateur.masking import find_masks, find_units, plan
 from secateur.recipe import Recipe
+from secateur.schedules import step_at
 
 
 class Pruner:
@@ -211,7 +212,7 @@ class Pruner:
         rewind = self.recipe.schedule.rewind
         if rewind is not None:
             _, length = self.recipe.schedule.round(0, self.recipe.recovery.steps)
-            if self.steps_done == int(rewind * length):
+            if self.steps_done == step_at(rewind, length):
                 self._early = {name: t.detach().clone() for name, t in self.model.state_dict().items()}
 
     def _rewind(self) -> bool:

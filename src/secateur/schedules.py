@@ -12,7 +12,7 @@ from secateur.core.protocols import Schedule
 from secateur.errors import RecipeError
 
 
-def _at(fraction: float, steps: int) -> int:
+def step_at(fraction: float, steps: int) -> int:
     """The step at a fraction of the run: 29 of 100 for 0.29, which times 100 is a little less."""
     return int(fraction * steps + 1e-9)
 
@@ -31,7 +31,7 @@ class OneShot:
 
     def __call__(self, step: int, steps: int) -> float | None:
         """1 at the step, otherwise leave the masks."""
-        return 1.0 if step == _at(self.at, steps) else None
+        return 1.0 if step == step_at(self.at, steps) else None
 
     def round(self, step: int, steps: int) -> tuple[int, int]:
         """One round, the whole run."""
@@ -60,7 +60,7 @@ class Gradual:
 
     def __call__(self, step: int, steps: int) -> float | None:
         """The cubic ramp, every `every` steps and at its end."""
-        first, last = _at(self.begin, steps), _at(self.end, steps)
+        first, last = step_at(self.begin, steps), step_at(self.end, steps)
         if step == last:
             return 1.0
         if not first <= step < last or (step - first) % self.every:

@@ -65,9 +65,8 @@ def check_task(task: Any) -> Task:
             f"{_name(task)}.example_inputs is {_kinds(inputs)}. Expected "
             f"{ATTRIBUTES['example_inputs']}; for one input write (x,)."
         )
-    for name, parameter in task.model.named_parameters():
-        if wrong := no_values(name, parameter):
-            raise TaskError(wrong)
+    if wrong := no_values(task.model.named_parameters()):
+        raise TaskError(wrong)
     if not any(True for _ in task.model.parameters()):
         raise TaskError(f"{_name(task)}.model has no parameters, so there is nothing to prune.")
     if not any(parameter.requires_grad for parameter in task.model.parameters()):

@@ -66,13 +66,14 @@ def _normalization(node: onnx_ir.Node, shapes: list[Shape | None]) -> Expected:
     x = shapes[0]
     if x is None:
         return {}
-    behind = x[_number(node, "axis", -1) :] if node.op_type != "InstanceNormalization" else x[1:2]
-    fits = _broadcasts if node.op_type != "InstanceNormalization" else tuple.__eq__
-    wrong = [i for i, shape in enumerate(shapes) if i and shape is not None and not fits(shape, behind)]
+    behind = x[_number(node, "axis", -1) :]
+    wrong = [
+        i for i, shape in enumerate(shapes) if i and shape is not None and not _broadcasts(shape, behind)
+    ]
     return dict.fromkeys(wrong, behind)
 
 
-def _batch_normalization(_: onnx_ir.Node, shapes: list[Shape | None]) -> Expected:
+def _of_channels(_: onnx_ir.Node, shapes: list[Shape | None]) -> Expected:
     """Scale, bias, mean and variance: one for each channel."""
     x = shapes[0]
     return {} if x is None else dict.fromkeys(range(1, len(shapes)), x[1:2] or (1,))
@@ -146,7 +147,7 @@ def _grid(_: onnx_ir.Node, shapes: list[Shape | None]) -> Expected:
 
 
 EXPECTED: Mapping[str, Callable[[onnx_ir.Node, list[Shape | None]], Expected]] = {
-    "BatchNormalization": _batch_normalization,
+    **dict.fromkeys(("BatchNormalization", "InstanceNormalization"), _of_channels),
     "Clip": _clip,
     **dict.fromkeys(("Conv", "ConvTranspose"), _conv),
     "GatherND": _gather_nd,
@@ -155,7 +156,7 @@ EXPECTED: Mapping[str, Callable[[onnx_ir.Node, list[Shape | None]], Expected]] =
     "PRelu": _prelu,
     "ScatterND": _scatter_nd,
     **dict.fromkeys(("GatherElements", "Scatter", "ScatterElements"), _by_element),
-    **dict.fromkeys(("LayerNormalization", "RMSNormalization", "InstanceNormalization"), _normalization),
+    **dict.fromkeys(("LayerNormalization", "RMSNormalization"), _normalization),
     **dict.fromkeys(("RNN", "GRU", "LSTM"), _recurrent),
     **dict.fromkeys(("Flatten", "Reshape", "Squeeze", "Unsqueeze"), _view),
 }

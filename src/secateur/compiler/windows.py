@@ -30,10 +30,10 @@ def trim_windows_(graph: onnx_ir.Model) -> bool:
         strides = node.attributes.get_ints("strides", [1] * rank)
         dilations = node.attributes.get_ints("dilations", [1] * rank)
         reach = [(k - 1) * dilation + 1 for k, dilation in zip(kernel, dilations, strict=True)]
-        axes = list(zip(sizes, reach, strides, pads[:rank], pads[rank:], strict=True))
-        if not any(_beyond(*axis) for axis in axes):
+        axes = zip(sizes, reach, strides, pads[:rank], pads[rank:], strict=True)
+        beyond, ends = zip(*(_end(*axis) for axis in axes), strict=True)
+        if not any(beyond):
             continue
-        ends = [_end(*axis) for axis in axes]
         counts = node.op_type == "AveragePool" and node.attributes.get_int("count_include_pad", 0) == 1
         if counts and any(end > after for end, after in zip(ends, pads[rank:], strict=True)):
             raise CompileError(
@@ -47,18 +47,9 @@ def trim_windows_(graph: onnx_ir.Model) -> bool:
     return found
 
 
-def _last(size: int, reach: int, stride: int, before: int, after: int) -> int:
-    """The number of the last window, counted up."""
-    return -(-(size + before + after - reach) // stride)
-
-
-def _beyond(size: int, reach: int, stride: int, before: int, after: int) -> bool:
-    """Would the last window see padding alone?"""
-    return _last(size, reach, stride, before, after) * stride >= size + before
-
-
-def _end(size: int, reach: int, stride: int, before: int, after: int) -> int:
-    """Padding behind the axis with which as many windows as there are fit exactly, or almost."""
-    last, beyond = _last(size, reach, stride, before, after), _beyond(size, reach, stride, before, after)
+def _end(size: int, reach: int, stride: int, before: int, after: int) -> tuple[bool, int]:
+    """Whether the last window would see padding alone, and the padding behind that the others reach."""
+    last = -(-(size + before + after - reach) // stride)  # its number, counted up from 0
+    beyond = last * stride >= size + before
     needed = (last - beyond) * stride + reach - size - before
-    return max(0, needed) if beyond else max(after, needed)
+    return beyond, max(0, needed) if beyond else max(after, needed)

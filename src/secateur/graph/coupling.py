@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 import onnx_ir
+from numpy.typing import NDArray
 
 from secateur.core.groups import Group
 from secateur.graph.facts import facts
@@ -66,7 +67,7 @@ def couple(
     tensors = [name for name in graph.graph.initializers if name in known]
     read = _read(graph, labels)
     own = {
-        (name, i): np.where(np.isin(labels[name, i], read), labels[name, i], 0)
+        (name, i): labels[name, i] * read[labels[name, i]]
         for name in tensors
         for i in range(len(values.shapes[name]))
         if (name, i) in labels
@@ -77,10 +78,14 @@ def couple(
     return Coupling(groups, fixed_widths(groups, tensors, values.shapes, reason), labels)
 
 
-def _read(graph: onnx_ir.Model, labels: Mapping[Axis, Positions]) -> Positions:
-    """Units that an operator's output has.
+def _read(graph: onnx_ir.Model, labels: Mapping[Axis, Positions]) -> NDArray[np.bool_]:
+    """(units + 1,) True for those that an operator's output has.
 
     Others are not read in this run, but may be in another: places that its sequence is too short for.
     """
     made = {value.name for node in graph.graph for value in node.outputs}
-    return np.unique(np.concatenate([np.zeros(0, np.int64), *(labels[a] for a in labels if a[0] in made)]))
+    read = np.zeros(1 + max((int(label.max()) for label in labels.values()), default=0), bool)
+    for (name, _), label in labels.items():
+        if name in made:
+            read[label] = True
+    return read

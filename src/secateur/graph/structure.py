@@ -55,9 +55,8 @@ def structure_of(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Struct
         ExportError: the network cannot be traced, or a weight has no values yet.
         CouplingError: its channels cannot be followed.
     """
-    for name, parameter in model.named_parameters():
-        if wrong := no_values(name, parameter):
-            raise ExportError(wrong)
+    if wrong := no_values(model.named_parameters()):
+        raise ExportError(wrong)
     graph = trace(model, example_inputs, any_batch=False)
     values = look(graph, [TorchTensor(x.detach().cpu()).numpy() for x in example_inputs])  # bfloat16, too
     parameters = [name for name, _ in model.named_parameters(remove_duplicate=False)]

@@ -1,7 +1,7 @@
 """Which parameters may a recipe prune?"""
 
 import copy
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from fnmatch import fnmatchcase
 
 import torch
@@ -97,21 +97,23 @@ def names_among(model: nn.Module, known: Container[str]) -> dict[str, str]:
     return {first[id(parameter)]: name for name, parameter in every if name in known}
 
 
-def no_values(name: str, tensor: Tensor) -> str:
-    """What is wrong with a tensor that is meta or lazy, in words; "" where it has values."""
-    if not (tensor.is_meta or nn.parameter.is_lazy(tensor)):
-        return ""
-    return (
-        f"{name} has no values yet (a meta or lazy tensor). Expected a trained network: load its weights, or "
-        "run one forward call."
-    )
+def no_values(tensors: Iterable[tuple[str, Tensor]]) -> str:
+    """What is wrong with the first of them that is meta or lazy, in words; "" where all have values."""
+    for name, tensor in tensors:
+        if tensor.is_meta or nn.parameter.is_lazy(tensor):
+            return (
+                f"{name} has no values yet (a meta or lazy tensor). Expected a trained network: load its "
+                "weights, or run one forward call."
+            )
+    return ""
 
 
 def check_finite(model: nn.Module) -> None:
     """Refuse NaN and infinity in parameters and buffers; scores of such a network mean nothing."""
-    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
-        if wrong := no_values(name, tensor):
-            raise NumericalError(wrong)
+    tensors = [*model.named_parameters(), *model.named_buffers()]
+    if wrong := no_values(tensors):
+        raise NumericalError(wrong)
+    for name, tensor in tensors:
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             bad = int((~torch.isfinite(tensor)).sum())
             raise NumericalError(

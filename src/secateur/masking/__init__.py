@@ -1,12 +1,12 @@
 """Which elements does a recipe remove from this model now?"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
-from secateur.core.groups import Group, ScoredGroup
+from secateur.core.groups import ScoredGroup
 from secateur.core.masks import Masks
 from secateur.core.protocols import CoupledPattern, Scores
 from secateur.core.select import lowest
@@ -112,8 +112,17 @@ def _due(
     model: nn.Module, layout: AnyPlan, recipe: Recipe, scores: Scores, due: float
 ) -> tuple[list[Tensor], dict[str, int]]:
     """The units' scores in each group, and how many of them go."""
-    units = [_pooled(model, recipe, group, scores) for group in layout.groups]
-    drawn = _drawn(recipe)
+    criterion, coupled = recipe.criterion, isinstance(recipe.pattern, CoupledPattern)
+    drawn = getattr(criterion, "of_units", None) if coupled else None
+    by_channel = coupled and getattr(criterion, "by_channel", False)
+    # the scores of whole channels lie where these are made, and count once
+    read = [made(group, model) if by_channel else group for group in layout.groups]
+    units = [recipe.pattern.units(group, scores) for group in read]
+    if drawn is not None:
+        units = [
+            drawn(group).to(pooled).masked_fill(torch.isneginf(pooled), -torch.inf)
+            for group, pooled in zip(layout.groups, units, strict=True)
+        ]
     scored = [
         # earlier masks may have had a lower floor
         ScoredGroup(group, pooled, gone, max(gone, most), 1.0 if drawn else layout.cost(group))
@@ -121,22 +130,6 @@ def _due(
         for gone in [int(torch.isneginf(pooled).sum())]
     ]
     return units, layout.counts(scored, recipe, due * recipe.sparsity)
-
-
-def _pooled(model: nn.Module, recipe: Recipe, group: Group, scores: Scores) -> Tensor:
-    """(units,) scores of a group's units; -inf for those that are gone."""
-    pattern, drawn = recipe.pattern, _drawn(recipe)
-    if isinstance(pattern, CoupledPattern) and getattr(recipe.criterion, "by_channel", False):
-        group = made(group, model)  # the scores of whole channels lie there, and count once
-    pooled = pattern.units(group, scores)
-    if drawn is None:
-        return pooled
-    return drawn(group).to(pooled).masked_fill(torch.isneginf(pooled), -torch.inf)
-
-
-def _drawn(recipe: Recipe) -> Callable[[Group], Tensor] | None:
-    """How the criterion scores whole coupled units, where it does that itself."""
-    return getattr(recipe.criterion, "of_units", None) if isinstance(recipe.pattern, CoupledPattern) else None
 
 
 def _scores(

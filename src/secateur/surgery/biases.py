@@ -70,12 +70,12 @@ def move_into_biases(
 def _train_too(optimizer: Optimizer, weight: Tensor, bias: Tensor, journal: Journal) -> None:
     """A new parameter goes where the weight of its layer is."""
     for group in optimizer.param_groups:
-        if any(parameter is weight for parameter in group["params"]):
-            before = list(group["params"])
+        before = list(group["params"])
+        place = next((i for i, parameter in enumerate(before) if parameter is weight), None)
+        if place is not None:
             if names := group.get("param_names"):
-                beside = names[[parameter is weight for parameter in before].index(True)]
-                journal.add(partial(group.__setitem__, "param_names", list(names)))
-                group["param_names"] = [*names, f"{beside.removesuffix('weight')}bias"]
+                journal.add(partial(group.__setitem__, "param_names", names))
+                group["param_names"] = [*names, f"{names[place].removesuffix('weight')}bias"]
             journal.add(partial(group.__setitem__, "params", before))
             journal.add(lambda: optimizer.state.pop(bias, None))
             group["params"] = [*before, bias]

@@ -144,7 +144,7 @@ KERNEL void pad_channel(const panel_t *l, const float *plane, const float *end, 
     const int top = out_row * g->stride_rows - g->above, left = out_column * stride - g->left;
     const int every = g->kernel_rows == 1 ? g->stride_rows : 1; /* rows between are not read */
     float *rows = stride == 1 ? padded : padded + (ptrdiff_t)l->padded_rows * wide + 2 * LANES;
-    /* one tile of columns: what is not written here is zero from before, and the next tile would have another left */
+    /* one tile of columns: what is not written here is zero from before, and another tile would start at another `left` */
     const int inner = left <= 0 && g->columns - left <= wide && l->tile_columns >= g->out_columns;
     const int first = (max_i(0, -top) + every - 1) / every * every; /* row that is in the image */
     const int last = min_i(l->padded_rows, g->rows - top);          /* and behind them */

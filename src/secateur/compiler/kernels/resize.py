@@ -94,7 +94,7 @@ def _table(code: Code, axis: Axis) -> str:
     """As `resize_t`."""
     op = code.op
     mode = op.choice("mode", MODES, "nearest")
-    where = _coordinates(op, axis)
+    where = _coordinates(op, axis).astype(np.float64)
     if mode == "nearest" or (axis.size == axis.out and axis.scale == 1 and (axis.start, axis.end) == (0, 1)):
         places, weights = _nearest(op, where)[:, None], np.ones((axis.out, 1))
     elif mode == "linear":
@@ -112,18 +112,13 @@ def _table(code: Code, axis: Axis) -> str:
     return f"(resize_t){{{p}, {w}, {axis.out}, {places.shape[1]}}}"
 
 
-def _coordinates(op: Op, axis: Axis) -> Floats:
+def _coordinates(op: Op, axis: Axis) -> Singles:
     """Where the centre of each pixel of the answer lies in the image.
 
     In single precision, as ONNX Runtime and PyTorch compute it: which pixel is nearest depends on the last
     bit.
     """
-    return _centres(op, axis, np.arange(axis.out, dtype=np.float32), np.float32(axis.scale)).astype(
-        np.float64
-    )
-
-
-def _centres(op: Op, axis: Axis, i: Singles, scale: np.float32) -> Singles:
+    i, scale = np.arange(axis.out, dtype=np.float32), np.float32(axis.scale)
     many = axis.out > 1
     mode = _mode(op)
     if mode == "asymmetric":
