@@ -58,6 +58,16 @@ def test_cmake_builds_it(model: Path, tmp_path: Path) -> None:
     assert " T model_run" in run(["nm", "-D", tmp_path / "b" / "libmodel.so"])[1]
 
 
+def test_a_check_on_a_lesser_processor_is_refused(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("secateur.compiler.features.machine_features", lambda: frozenset({"avx2"}))
+    answer = secateur("compile", model, "--target", "x86-64-v4", "--out", tmp_path / "c", "--check")
+    assert answer.code == 2
+    assert "this processor lacks avx512bw" in answer.err
+    assert not list(tmp_path.iterdir())
+
+
 def test_files_compile_and_run_without_torch(model: Path, tmp_path: Path) -> None:
     blocked = "import sys\nsys.modules['torch'] = None\nfrom secateur.cli import main\nmain()"
     for command in (

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import secateur
+from secateur.compiler.check import relative
 from secateur.errors import CompileError
 from secateur.network_file.read import as_graph
 from secateur.network_file.run import caller
@@ -91,3 +92,22 @@ def test_one_scale_for_all_channels_is_no_instance_normalization() -> None:
     graph = old([helper.make_node("InstanceNormalization", ["x", "s", "s"], ["y"])], 17, {"s": one})
     with pytest.raises(CompileError, match=r"of shape \[1\].* ask for \[3\]"):
         secateur.compile(graph)
+
+
+def test_bytes_that_are_padded_by_reflection_are_refused_and_not_padded_with_zero() -> None:
+    weights = {
+        "scale": np.array(0.1, np.float32),
+        "zero": np.array(128, np.uint8),
+        "pads": np.array([0, 0, 1, 1, 0, 0, 1, 1], np.int64),
+    }
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "scale", "zero"], ["q"]),
+        helper.make_node("Pad", ["q", "pads"], ["p"], mode="reflect"),
+        helper.make_node("DequantizeLinear", ["p", "scale", "zero"], ["y"]),
+    ]
+    with pytest.raises(CompileError, match="operator QuantizeLinear"):
+        secateur.compile(old(nodes, 18, weights))
+
+
+def test_answers_of_another_shape_are_infinitely_far() -> None:
+    assert relative(np.zeros((1, 4)), np.zeros((1, 5))) == np.inf
