@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from compiled_nets import graph
 
-from secateur.compiler import cache, sources_of
+from secateur.compiler import cache, sources_of, toolchain
 from secateur.compiler.build import build
 from secateur.compiler.targets import target_of
 
@@ -54,3 +54,33 @@ def test_a_build_makes_room_and_what_is_asked_for_again_is_new(
     assert build(first, target) == built
     build(second, target)
     assert built.exists()
+
+
+def test_a_library_that_is_not_whole_is_built_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    sources, target = sources_of(graph("linear")[0], target_of("native"), {}), target_of("native")
+    built = build(sources, target)
+    first = built.read_bytes()
+    for content in (b"", first[: len(first) // 2]):
+        built.unlink()  # a library that is loaded is not written to
+        built.write_bytes(content)
+        assert build(sources, target).read_bytes() == first
+    built.with_suffix(".sha256").unlink()
+    assert build(sources, target).read_bytes() == first
+
+
+def test_another_version_of_the_compiler_builds_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    sources, target, folders = (
+        sources_of(graph("linear")[0], target_of("native"), {}),
+        target_of("native"),
+        [],
+    )
+    for version in ("1", "2"):
+        compiler = tmp_path / "cc"
+        compiler.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo {version} || exec gcc "$@"\n')
+        compiler.chmod(0o755)
+        monkeypatch.setenv("CC", str(compiler))
+        toolchain._version.cache_clear()
+        folders.append(build(sources, target).parent)
+    assert folders[0] != folders[1]

@@ -49,6 +49,21 @@ def test_one_grid() -> None:
     np.testing.assert_array_equal(z, [-100, -99.5, 0, 0, 0, 0, 1, 12.5, 27.5])
 
 
+def test_a_grid_without_a_zero_point_names_its_type() -> None:
+    model = onnx.parser.parse_model(
+        """<ir_version: 10, opset_import: ["" : 21]> g (float[4] x) => (float[4] y, float[4] z)
+        <float s = {0.5}> {
+        a = QuantizeLinear<output_dtype: int = 3>(x, s)
+        y = DequantizeLinear(a, s)
+        b = QuantizeLinear(x, s)
+        z = DequantizeLinear(b, s) }"""
+    )
+    x = np.array([-1e9, -1.0, 1.0, 1e9], np.float32)
+    y, z = secateur.compiler.compile(as_graph(model))(x)
+    np.testing.assert_array_equal(y, [-64, -1, 1, 63.5])
+    np.testing.assert_array_equal(z, [0, 0, 1, 127.5])
+
+
 @pytest.mark.parametrize("opset", [13, 17, 21])
 def test_constants_on_grids_of_any_opset(opset: int) -> None:
     """A scale for each column, one for all, and a bias of 32 bits."""

@@ -22,6 +22,7 @@ from secateur.errors import CompileError
 def test_every_target_compiles_without_a_warning(name: str, tmp_path: Path) -> None:
     target = TARGETS[name]
     sources = sources_of(graph("residual")[0], target, {})
+    assert (b"-fPIC" in sources.files["CMakeLists.txt"]) == target.hosted  # firmware has one place
     try:
         tools = toolchain(target)
     except CompileError as missing:

@@ -32,13 +32,14 @@ def build(sources: Sources, target: Target) -> Path:
         CompileError: there is no compiler, or it refuses the files.
         OutputError: the cache cannot be written.
     """
-    commands = _commands(sources, target, toolchain(target))
-    folder = cache_path("compiled") / _key(commands, sources)
+    tools = toolchain(target)
+    commands = _commands(sources, target, tools)
+    folder = cache_path("compiled") / _key([tools.version(), commands], sources)
     built = folder / (LIBRARY if target.hosted else OBJECT)
     try:
         with contextlib.suppress(OSError):  # it is not there, or may only be read
             os.utime(folder)  # what is used stays
-        if built.is_file():
+        if _whole(built):
             return built
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
@@ -47,7 +48,9 @@ def build(sources: Sources, target: Target) -> Path:
             for command in commands:
                 run(command, work, sources)
             folder.mkdir(exist_ok=True)
+            _digest(built).unlink(missing_ok=True)
             (work / built.name).replace(built)
+            _digest(built).write_text(_sha256(built))
         trim(folder.parent)
     except OSError as error:
         raise OutputError(
@@ -55,6 +58,24 @@ def build(sources: Sources, target: Target) -> Path:
             "there, and make it writable, or name another folder for caches (XDG_CACHE_HOME=...)."
         ) from error
     return built
+
+
+def _digest(built: Path) -> Path:
+    """The file that says what the library's bytes were: a crash or a full disk may leave it short."""
+    return built.with_suffix(".sha256")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _whole(built: Path) -> bool:
+    """Whether the library is there, and as it was built."""
+    try:
+        return _digest(built).read_text() == _sha256(built)
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def write(files: Mapping[str, bytes], folder: Path) -> None:
@@ -123,9 +144,9 @@ def _origin(message: str, folder: Path, sources: Sources) -> str:
     return ""
 
 
-def _key(commands: list[list[str]], sources: Sources) -> str:
+def _key(compiler: list[object], sources: Sources) -> str:
     """The same for the same files, compiler and processor: machines may share a home folder."""
-    key = hashlib.sha256(repr((commands, sorted(machine_features()))).encode())
+    key = hashlib.sha256(repr((compiler, sorted(machine_features()))).encode())
     for name, content in sorted(sources.files.items()):
         key.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
     return key.hexdigest()[:32]

@@ -4,8 +4,10 @@ import importlib.util
 import os
 import shlex
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 
 from secateur.compiler.targets import HOST, OPTIMISATION, OPTIMISED, WARNINGS, Target
 from secateur.errors import CompileError
@@ -22,6 +24,10 @@ class Toolchain:
 
     command: tuple[str, ...]
     zig: bool = False
+
+    def version(self) -> str:
+        """As it says itself; empty where it does not. What it built is of this version."""
+        return _version(self.command)
 
     def compile(self, target: Target) -> list[str]:
         """The command with the flags for this processor, without files."""
@@ -59,6 +65,14 @@ def toolchain(target: Target) -> Toolchain:
         f"Install it (on Debian: apt-get install {target.package}), or pip install 'secateur[zig]', which "
         "compiles for every target."
     )
+
+
+@cache
+def _version(command: tuple[str, ...]) -> str:
+    try:
+        return subprocess.run([*command, "--version"], capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return ""
 
 
 def _words(command: str) -> tuple[str, ...]:

@@ -13,6 +13,8 @@ def cmake(target: Target, threads: int, *, binary: bool) -> str:
         binary: whether the weights lie in `weights.bin`.
     """
     flags = " ".join((*OPTIMISED, *WARNINGS))
+    if target.hosted:
+        flags += " -fPIC -fvisibility=hidden"
     text = [_HEAD.format(flags=flags)]
     sources = ["weights.c"]
     if target.higher:
@@ -47,7 +49,7 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release)
 endif()
 include_directories(${{CMAKE_CURRENT_SOURCE_DIR}})
-add_compile_options({flags} -fPIC -fvisibility=hidden)
+add_compile_options({flags})
 """
 
 _FLAGS = """# Empty where your toolchain file names the processor.

@@ -77,8 +77,10 @@ def _in_place(w: Window, x: Tensor, whole: bool, unit: int) -> Iterator[Tiling]:
         size, longer = divmod(units, tiles)
         if not whole and longer:  # staged tiles are all alike
             size, longer = size + 1, 0
-        panel = Panel(w, 1, size * unit, unit)
         across = tiles if longer else -(-units // size)
+        if not longer and across * size * unit > x.plane:
+            continue  # the last tile would end behind the plane
+        panel = Panel(w, 1, size * unit, unit)
         yield Tiling(panel, 1, across, size * unit, longer, False, not whole, x.plane * FLOAT)
 
 

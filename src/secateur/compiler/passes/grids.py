@@ -88,12 +88,19 @@ def _read_before_padding_(graph: onnx_ir.Model, reading: onnx_ir.Node) -> None:
 def _ends(rounding: onnx_ir.Node, reading: onnx_ir.Node) -> tuple[float, float] | None:
     """The grid's first and last number, in steps; None where the two differ, or it is not one grid."""
     known = [[scalar(value, 0) for value in [*node.inputs[1:], None][:2]] for node in (rounding, reading)]
-    stored = rounding.inputs[2] if len(rounding.inputs) > 2 else None
-    kind = onnx_ir.DataType.UINT8 if stored is None else stored.dtype
+    kind = _stored(rounding)
     if known[0] != known[1] or None in known[0] or kind not in LIMITS:
         return None
     zero = known[0][1] or 0.0
     return LIMITS[kind][0] - zero, LIMITS[kind][1] - zero
+
+
+def _stored(rounding: onnx_ir.Node) -> onnx_ir.DataType | None:
+    """The type that QuantizeLinear answers: of its zero point, else `output_dtype` (since opset 21)."""
+    zero = rounding.inputs[2] if len(rounding.inputs) > 2 else None
+    if zero is not None:
+        return zero.dtype
+    return onnx_ir.DataType(rounding.attributes.get_int("output_dtype", 0) or onnx_ir.DataType.UINT8)
 
 
 def _rounded(
