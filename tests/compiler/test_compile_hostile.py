@@ -282,3 +282,42 @@ def test_what_is_not_compiled_is_named() -> None:
     )
     with pytest.raises(CompileError, match="until the network runs"):
         sources_of(as_graph(computed), target_of("native"), {})
+
+
+def test_operators_of_a_runtime_are_named_as_such() -> None:
+    foreign = helper.make_node("Relu", ["x"], ["y"], name="first", domain="com.microsoft")
+    network = model([foreign], (1, 2))
+    network.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    with pytest.raises(
+        CompileError, match=r"Relu \(node 'first'\) is of 'com.microsoft', not of ONNX itself"
+    ):
+        compile_(as_graph(network))
+
+
+def test_functions_of_the_file_are_written_out() -> None:
+    network = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 18, "own" : 1]> g (float[3] x) => (float[3] y) {
+        y = own.Twice(x) }
+        <domain: "own", opset_import: ["" : 18]> Twice (a) => (b) { r = Relu(a) b = Add(r, r) }"""
+    )
+    answer = compile_(as_graph(network))(np.array([-1, 2, 3], np.float32))
+    np.testing.assert_array_equal(answer, [0, 4, 6])
+
+
+def test_a_shape_that_only_folding_tells_is_no_contradiction() -> None:
+    """Its sizes are computed from constants in ways that shape inference does not follow."""
+    network = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 18]> g (float[2,6] x) => (float[3,4] y)
+        <float[2] table = {9, 4}, int64 second = {1}> {
+        taken = Gather(table, second)
+        half = Sqrt(taken)
+        size = Cast<to = 7>(half)
+        sizes = Mul(size, two)
+        one = Constant<value_ints = [1]>()
+        columns = Reshape(sizes, one)
+        rest = Constant<value_ints = [-1]>()
+        shape = Concat<axis = 0>(rest, columns)
+        y = Reshape(x, shape) }""".replace("int64 second = {1}", "int64 second = {1}, int64 two = {2}")
+    )
+    answer = compile_(as_graph(network))(np.arange(12, dtype=np.float32).reshape(2, 6))
+    np.testing.assert_array_equal(answer, np.arange(12).reshape(3, 4))

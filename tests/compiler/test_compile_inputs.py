@@ -1,5 +1,7 @@
 """What does a compiled network do with what it is called with: read it in place, copy it, or refuse it?"""
 
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
@@ -119,3 +121,20 @@ def test_wrong_inputs_are_one_clear_error(kind: str, network: tuple[CompiledMode
 def test_as_many_inputs_as_the_network_has(network: tuple[CompiledModel, nn.Module]) -> None:
     with pytest.raises(CompileError, match="takes 1 input, got 2"):
         network[0](torch.zeros(4, 6), torch.zeros(4, 6))
+
+
+def test_a_copy_has_memory_of_its_own_and_a_pickle_is_refused(
+    network: tuple[CompiledModel, nn.Module],
+) -> None:
+    x = torch.randn(4, 6)
+    other = copy.deepcopy(network[0])
+    assert not np.shares_memory(other._arena, network[0]._arena)
+    torch.testing.assert_close(other(x), network[0](x), rtol=0, atol=0)
+    with pytest.raises(TypeError, match=r"Hand on the \.sct or \.onnx file"):
+        pickle.dumps(other)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, 257])
+def test_a_number_of_threads_that_is_none(threads: Any) -> None:
+    with pytest.raises(CompileError, match="Expected a whole number from 1 to 256"):
+        secateur.compile(nn.Linear(2, 2), example_inputs=(torch.zeros(1, 2),), threads=threads)

@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from secateur import (
 )
 from secateur.core.protocols import Criterion
 from secateur.criteria import CRITERIA
-from secateur.errors import NumericalError, RecipeError
+from secateur.errors import NumericalError, RecipeError, TaskError
 
 
 def data_of(*batches: Tensor) -> Calibration:
@@ -192,3 +193,14 @@ def test_a_criterion_of_ones_own_that_answers_something_else_is_told_so(answer: 
     recipe = Recipe(sparsity=0.5, criterion=lambda model, parameters, data: answer)
     with pytest.raises(RecipeError, match=rf"answered {found} for weight, of shape \(1, 2\)"):
         find_masks(linear([[1.0, 2.0]]), recipe)
+
+
+@pytest.mark.parametrize("criterion", [Taylor(), Gates()], ids=["taylor", "gates"])
+def test_a_loss_of_another_network_is_refused(criterion: Criterion) -> None:
+    layer = linear([[1.0, 2.0]])
+    weights, x = dict(layer.named_parameters()), torch.ones(1, 2)
+    other, data = copy.deepcopy(layer), data_of(x)
+    for loss in (lambda _, x: other(x).sum(), lambda model, x: model(x).detach().sum()):
+        with pytest.raises(TaskError, match="not depend on any weight of the network"):
+            criterion(layer, weights, replace(data, loss=loss))
+    assert criterion(layer, weights, data)["weight"].any()

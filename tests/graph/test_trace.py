@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn.utils import prune
 
 import secateur
 from secateur.errors import ExportError, NumericalError, RecipeError
@@ -261,6 +262,25 @@ def test_weight_norm_is_refused_with_the_way_out() -> None:
     layer = nn.utils.parametrizations.weight_norm(nn.Linear(3, 4))
     with pytest.raises(RecipeError, match="remove_parametrizations"):
         prunable(layer)
+    beside = nn.Sequential(layer, nn.Linear(4, 2))
+    assert list(prunable(beside, skip=("0.*",))) == ["1.weight"]
+    assert list(prunable(beside, only=("1.*",))) == ["1.weight"]
+    assert list(prunable(beside, skip=("0.*",), normed=False)) == ["1.weight"]
+
+
+def test_a_layer_that_pytorch_masks_is_refused_with_the_way_out() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2))
+    prune.l1_unstructured(model[0], "weight", 0.5)  # type: ignore[no-untyped-call]
+    with pytest.raises(RecipeError, match=r"0\.weight_orig is masked by .*prune\.remove\(layer, 'weight'\)"):
+        prunable(model)
+    prune.remove(model[0], "weight")  # type: ignore[no-untyped-call]
+    assert sorted(prunable(model)) == ["0.weight", "1.weight"]
+
+
+def test_names_that_only_look_like_weight_norm_are_weights() -> None:
+    model = nn.Module()
+    model.weight_g, model.weight_v = nn.Parameter(torch.ones(2, 2)), nn.Parameter(torch.ones(2, 2))
+    assert list(prunable(model)) == ["weight_g", "weight_v"]
 
 
 def test_the_graph_keeps_its_weights_when_the_network_trains_on() -> None:

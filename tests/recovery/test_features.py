@@ -176,3 +176,13 @@ def test_blocks_teach_where_the_networks_answers_cannot_be_compared() -> None:
 def test_the_weight_of_blocks_is_a_number(features: float) -> None:
     with pytest.raises(RecipeError, match="features"):
         Distillation(features=features)
+
+
+def test_calls_of_parts_leave_nothing_behind() -> None:
+    student = network()
+    teacher = Teacher(network(), student, Distillation(features=1.0), "values")
+    for _ in range(3):
+        loss = student[1](student[0](torch.ones(4, 2))).sum()
+        assert teacher.mixed(loss) is loss
+        assert teacher._features is not None
+        assert not any(teacher._features._answers.values())

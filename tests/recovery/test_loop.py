@@ -223,3 +223,16 @@ def test_a_step_is_shown_after_its_evaluation(task: Tiny) -> None:
     recipe = replace(RECIPE, recovery=replace(RECOVERY, steps=6, evaluate_every=2, batchnorm_batches=0))
     trained(task, recipe, progress=told)
     assert told.calls == "!.!..!..!."
+
+
+@pytest.mark.parametrize("wrong", ["another", "detached"])
+def test_a_loss_that_says_nothing_of_the_network_is_refused(
+    wrong: str, task: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        return Tiny.loss(task, task.model, batch) if wrong == "another" else plain(model, batch).detach()
+
+    plain = task.loss
+    monkeypatch.setattr(task, "loss", loss)
+    with pytest.raises(TaskError, match="not depend on any weight of the network"):
+        trained(task, RECIPE)

@@ -5,11 +5,11 @@ from typing import Any, TypeVar
 
 import pytest
 import torch
-from tiny import Tiny
+from tiny import Batch, Tiny
 from torch import Tensor, nn
 
 import secateur
-from secateur import Calibration, Channels, Masks, OneShot, Recipe, Recovery, refit_
+from secateur import Calibration, Channels, Distillation, Masks, OneShot, Recipe, Recovery, refit_
 from secateur.errors import NumericalError, RecipeError, TaskError
 from secateur.recovery.constraint import pruning
 from secateur.recovery.layer_rows import Fittable, inputs, outputs, places
@@ -282,6 +282,38 @@ def test_training_refits_when_all_has_gone(steps: int, at: float) -> None:
         assert result.masks.hold_exactly(model)
         values.append(away(model, task.model, [task.x]))
     assert values[1] < 0.8 * values[0]
+
+
+class Blocks(Tiny):
+    """The loss calls the network, or one of its parts after the other."""
+
+    def __init__(self, parts: bool) -> None:
+        self.parts = parts
+        super().__init__()
+        block = nn.Sequential(
+            nn.Conv2d(4, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1), nn.ReLU()
+        )
+        self.model = nn.Sequential(block, nn.Flatten(), nn.Linear(128, 4)).eval()
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        y, (x, labels) = batch[0], batch
+        for part in model.children():
+            y = part(y)
+        return nn.functional.cross_entropy(y if self.parts else model(x), labels)
+
+
+@pytest.mark.parametrize("parts", [False, True])
+def test_refit_while_a_teacher_watches(parts: bool) -> None:
+    task = Blocks(parts)
+    structure = secateur.cuttable(task.model, task.example_inputs)
+    taught = Distillation(weight=0.5, features=1.0)
+    recovery = Recovery(steps=4, evaluate_every=2, refit_batches=2, distillation=taught)
+    recipe = replace(RECIPE, schedule=OneShot(at=0.5), recovery=recovery)
+    model = copy.deepcopy(task.model)
+    hold = partial(pruning, structure=structure)
+    result = train(model, task, recipe, hold=hold, teacher=task.model, seed=1)
+    assert result.masks.hold_exactly(model)
+    assert result.taught == (not parts)
 
 
 def test_what_goes_in_parts_is_not_refitted() -> None:

@@ -1,3 +1,4 @@
+import copy
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from secateur.errors import SurgeryError
 from secateur.graph.coupling import Coupling
 from secateur.surgery import cut, cuttable, followed
 from secateur.surgery.following import OVER
+from secateur.surgery.removal import masks_without
 
 X = torch.randn(2, 5, 16, generator=torch.Generator().manual_seed(0))
 
@@ -108,6 +110,33 @@ def test_a_zero_at_the_end_of_a_branch_hides_nothing() -> None:
         model.attention.get_submodule("proj").weight.zero_()  # type: ignore[operator]
         model.down.weight.zero_()
     assert names(followed(model, coupling_of(model, X), (X,)).groups) == ["up"]
+
+
+class Divided(nn.Module):
+    """A head is as wide as the input over the number of heads: if both shrink alike, and for no other cut."""
+
+    def __init__(self, heads: int) -> None:
+        super().__init__()
+        self.stem, self.heads = nn.Linear(16, 32), heads
+        self.qkv, self.proj = nn.Linear(32, 96), nn.Linear(32, 16)
+
+    def forward(self, x: Tensor) -> Any:
+        b, n, c = (x := self.stem(x)).shape
+        q, k, v = self.qkv(x).reshape(b, n, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+        y = (q @ k.transpose(-2, -1)).softmax(-1) @ v
+        return self.proj(y.transpose(1, 2).flatten(2))
+
+
+@pytest.mark.parametrize("heads", [2, 4, 8, 16])
+def test_widths_that_only_shrink_together_are_no_groups(heads: int) -> None:
+    model = stir(Divided(heads))
+    assert {"stem", "qkv"} <= set(names(coupling_of(model, X).groups))
+    structure = cuttable(model, (X,))
+    for group in structure.groups:
+        for units in range(1, group.units):
+            gone = torch.arange(group.units) < units
+            masks = masks_without([group], {group.name: gone})
+            cut(copy.deepcopy(model), masks, [group], example_inputs=(X,))
 
 
 class Counting(nn.Module):

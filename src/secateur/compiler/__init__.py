@@ -16,12 +16,15 @@ from secateur.compiler.passes import PASSES
 from secateur.compiler.program import lower
 from secateur.compiler.shapes import fix_shapes_, pitches
 from secateur.compiler.targets import Target, target_of
+from secateur.errors import CompileError
 from secateur.network_file.read import read_graph
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 __all__ = ["CompiledModel", "Sources", "compile", "sources_of"]
+
+THREADS = 256  # that a call can have
 
 
 def compile(  # noqa: A001 - what everyone calls it
@@ -44,7 +47,8 @@ def compile(  # noqa: A001 - what everyone calls it
 
     Raises:
         ArtifactError, ExportError: the file or the network cannot be read as one graph.
-        CompileError: an operator, a type or a shape is not one that can be compiled, or no compiler is there.
+        CompileError: an operator, a type or a shape is not one that can be compiled, no compiler is there, or
+            `threads` is no number of threads.
     """
     target = target_of("native")
     known = read_costs(Path(costs)) if costs is not None else None
@@ -60,6 +64,8 @@ def sources_of(
     costs: Costs | None = None,
 ) -> Sources:
     """The C files of a graph, which is changed on the way."""
+    if not isinstance(threads, int) or not 1 <= threads <= THREADS:
+        raise CompileError(f"threads = {threads!r}. Expected a whole number from 1 to {THREADS}.")
     fix_shapes_(graph, shapes)
     examples = split_(graph)
     for change_ in PASSES:

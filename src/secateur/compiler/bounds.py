@@ -28,11 +28,14 @@ def refuse_contradictions(graph: onnx_ir.Model) -> None:
     """
     _refuse_repeated_names(graph.graph)
     for node in graph.graph:
+        _refuse_foreign(node)
         _refuse_attributes(node)
     try:
         inferred = onnx.shape_inference.infer_shapes(
             _without_weights(graph), check_type=True, strict_mode=True
         )
+        for output in inferred.graph.output:
+            output.type.tensor_type.shape.SetInParent()  # what folding may tell later is no contradiction
         onnx.checker.check_model(inferred)
     except Exception as error:  # onnx has an exception for each of the two, protobuf others
         why = " ".join(str(error).split())[:300]
@@ -70,6 +73,15 @@ def _refuse_repeated_names(graph: onnx_ir.Graph) -> None:
                 f"Two values of the graph have the name {value.name!r}. Expected names of their "
                 "own, as in every valid ONNX model: export it again."
             )
+
+
+def _refuse_foreign(node: onnx_ir.Node) -> None:
+    if node.domain not in ("", "ai.onnx"):
+        raise CompileError(
+            f"The operator {node.op_type} (node {node.name!r}) is of {node.domain!r}, not of ONNX itself, "
+            "and not one that secateur compiles. Compile the file as it was before a runtime optimised or "
+            "quantised it (of int8 networks those in QDQ form are), or run it in ONNX Runtime."
+        )
 
 
 def _refuse_attributes(node: onnx_ir.Node) -> None:

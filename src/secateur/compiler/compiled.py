@@ -39,6 +39,21 @@ class CompiledModel:
         self._outs = (ctypes.c_void_p * max(1, len(sources.outputs)))()
         self._lock = threading.Lock()
 
+    def __deepcopy__(self, _: object) -> "CompiledModel":
+        """The same code with working memory of its own: calls of the two need not wait for one another."""
+        return CompiledModel(self.library, self.sources)
+
+    def __reduce__(self) -> str:
+        """Refuse to be pickled.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(
+            "A compiled network is code for this machine's processor, and is not pickled. Hand on the .sct "
+            "or .onnx file, and call secateur.compile(file) there: what was built is in the cache."
+        )
+
     def __call__(self, *inputs: Any) -> Any:
         """The output; a tuple where there are several. NumPy arrays, or torch tensors where all inputs are.
 

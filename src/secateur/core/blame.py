@@ -38,3 +38,17 @@ def _users_traceback(error: BaseException) -> str:
 
 def _ours(path: Path) -> bool:
     return path.is_relative_to(PACKAGE) and not path.is_relative_to(TEMPLATES)
+
+
+def check_reached(reached: bool) -> None:
+    """Refuse a loss that says nothing of the network that it was given.
+
+    Raises:
+        TaskError: no weight of it has a gradient.
+    """
+    if not reached:
+        raise TaskError(
+            "loss(model, batch) does not depend on any weight of the network that it is given: no gradient "
+            "reaches it. Call this `model`, not another copy of the network that the function remembers, and "
+            "compute the loss without torch.no_grad() and detach()."
+        )

@@ -7,6 +7,7 @@ from itertools import islice
 import torch
 from torch import Tensor, nn
 
+from secateur.core.blame import check_reached
 from secateur.core.modes import evaluation_mode
 from secateur.core.precision import at_least_float32
 from secateur.core.protocols import Scores
@@ -50,9 +51,10 @@ def of_batches(
     Raises:
         RecipeError: there are no data.
         NumericalError: the loss of a batch is NaN or infinite.
+        TaskError: the losses depend on none of the parameters.
     """
     data = needed(data, criterion)
-    count = 0
+    count, reached = 0, False
     with (
         torch.enable_grad(),
         evaluation_mode(model),
@@ -63,15 +65,19 @@ def of_batches(
             loss = data.loss(model, batch)
             if not bool(torch.isfinite(loss)):
                 raise NumericalError(f"The loss of calibration batch {count} is {float(loss.detach())}.")
+            check_reached(loss.requires_grad)
             gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
-            yield {
+            known = {
                 name: at_least_float32(gradient)
                 for name, gradient in zip(parameters, gradients, strict=True)
                 if gradient is not None
             }
+            reached = reached or bool(known)
+            yield known
             count += 1
     if not count:
         raise RecipeError(f"The criterion {criterion!r} got no batch: task.batches() was empty.")
+    check_reached(reached)
 
 
 @contextmanager

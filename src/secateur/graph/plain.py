@@ -8,12 +8,16 @@ if TYPE_CHECKING:
     import onnx_ir
 
 
-def plain_(graph: "onnx_ir.Model") -> None:
+def plain_(graph: "onnx_ir.Model", *, rename: bool = True) -> None:
     """Take out the exporter's detours; parameters stay as they are, by name.
 
     `torch.onnx.export(optimize=False)` computes biases of zeros, axes and shapes with dozens of nodes, any
     of which between two layers keeps ONNX Runtime from joining them. Nodes that read a parameter
     stay (a transposed copy would lose the parameter's name), but for those that ask for its shape.
+
+    Args:
+        graph: in place.
+        rename: whether names of nodes that are given, too, become operator and number.
     """
     import onnx_ir
     from onnx_ir.passes import common
@@ -40,7 +44,7 @@ def plain_(graph: "onnx_ir.Model") -> None:
         common.ClearMetadataAndDocStringPass(),
     ):
         clean(graph)
-    _name_nodes_(graph.graph)
+    _name_nodes_(graph.graph, keep=not rename)
 
 
 def _write_out_shapes_(graph: "onnx_ir.Graph") -> None:
@@ -76,7 +80,12 @@ def _drop_wrong_biases_(graph: "onnx_ir.Graph") -> None:
             node.replace_input_with(2, None)
 
 
-def _name_nodes_(graph: "onnx_ir.Graph") -> None:
-    """Give each node a name of its own, by which ONNX Runtime's quantizer is told about it."""
+def _name_nodes_(graph: "onnx_ir.Graph", *, keep: bool) -> None:
+    """Give each node a name of its own, by which messages and ONNX Runtime's quantizer tell about it."""
+    known: set[str | None] = {None, ""}
     for index, node in enumerate(graph):
-        node.name = f"{node.op_type}_{index}"
+        name, number = node.name if keep else None, index
+        while name in known:
+            name, number = f"{node.op_type}_{number}", number + len(graph)
+        known.add(name)
+        node.name = name

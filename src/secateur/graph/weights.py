@@ -7,11 +7,9 @@ from fnmatch import fnmatchcase
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
+from torch.nn.utils.weight_norm import WeightNorm
 
 from secateur.errors import NumericalError, RecipeError, did_you_mean
-
-NORMED = (".original0", ".original1", "weight_g", "weight_v")
-"""Endings of the names that weight_norm gives to the length and the direction of a weight."""
 
 
 def prunable(
@@ -26,7 +24,8 @@ def prunable(
         model: any module.
         only: shell-style patterns, for instance `("features.*",)`; `"*"` also matches dots.
         skip: shell-style patterns of parameters to leave out, for instance `("head.weight",)`.
-        normed: whether a weight under weight_norm is refused; otherwise it is left out.
+        normed: whether a chosen weight that is computed from others is refused; otherwise those of
+            weight_norm are left out.
 
     Raises:
         RecipeError: a pattern matches no such parameter, nothing is left to prune, or zeros would not stay.
@@ -36,16 +35,6 @@ def prunable(
         for name, parameter in model.named_parameters()
         if parameter.dim() >= 2 and parameter.is_floating_point() and parameter.numel() > 0
     }
-    if not normed:
-        weights = {name: weight for name, weight in weights.items() if not name.endswith(NORMED)}
-    for name in weights:
-        if name.endswith((".original0", "weight_g")):
-            raise RecipeError(
-                f"{name} is the length of a weight under weight_norm, whose direction is elsewhere, so "
-                "neither can be pruned. Fold them first: "
-                "torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight'), or "
-                "torch.nn.utils.remove_weight_norm(layer)."
-            )
     for field, patterns in (("only", only), ("skip", skip)):
         for pattern in patterns:
             if pattern != "*" and not any(fnmatchcase(name, pattern) for name in weights):
@@ -58,6 +47,7 @@ def prunable(
         for name, parameter in weights.items()
         if any(fnmatchcase(name, pattern) for pattern in only)
         and not any(fnmatchcase(name, pattern) for pattern in skip)
+        and (normed or not _is_normed(model, name))
     }
     if not chosen:
         raise RecipeError(
@@ -65,13 +55,46 @@ def prunable(
             f"weights with two or more axes are: {_listed(list(weights)) or 'none'}."
         )
     for name in chosen if normed else ():
-        if name.endswith(".original") and not _passes_zeros(model, name):
-            raise RecipeError(
-                f"{name} goes through a parametrization that makes other numbers of its zeros, so nothing "
-                "would be pruned. Fold it first, torch.nn.utils.parametrize.remove_parametrizations(layer, "
-                "'weight'), or skip it."
-            )
+        if reason := _loses_zeros(model, name):
+            raise RecipeError(f"{reason} Or leave it out: skip = [{name!r}].")
     return chosen
+
+
+def _loses_zeros(model: nn.Module, name: str) -> str:
+    """Why zeros of a parameter are not the zeros of its layer's weight; "" where they are."""
+    if _is_normed(model, name):
+        return (
+            f"{name} is the length or the direction of a weight under weight_norm, and neither can be pruned "
+            "alone. Fold them first: torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight'), or "
+            "torch.nn.utils.remove_weight_norm(layer)."
+        )
+    if name.endswith(".original") and not _passes_zeros(model, name):
+        return (
+            f"{name} goes through a parametrization that makes other numbers of its zeros, so nothing "
+            "would be pruned. Fold it first: torch.nn.utils.parametrize.remove_parametrizations(layer, "
+            "'weight')."
+        )
+    layer, _, own = name.rpartition(".")
+    weight = own.removesuffix("_orig")
+    if weight != own and f"{weight}_mask" in model.get_submodule(layer)._buffers:
+        return (
+            f"{name} is masked by torch.nn.utils.prune already, and its own numbers say nothing of these "
+            f"zeros. Make them permanent first: torch.nn.utils.prune.remove(layer, {weight!r})."
+        )
+    return ""
+
+
+def _is_normed(model: nn.Module, name: str) -> bool:
+    """Is it one of the two that weight_norm, the newer or the older, makes of a weight?"""
+    layer, _, own = name.rpartition(".")
+    module = model.get_submodule(layer)
+    if isinstance(module, parametrize.ParametrizationList):
+        return own in ("original0", "original1")
+    stem = own[:-2]
+    hooks = module._forward_pre_hooks.values()
+    return own in (f"{stem}_g", f"{stem}_v") and any(
+        isinstance(hook, WeightNorm) and hook.name == stem for hook in hooks
+    )
 
 
 def _passes_zeros(model: nn.Module, name: str) -> bool:
@@ -122,7 +145,10 @@ def check_finite(model: nn.Module) -> None:
             )
 
 
-def _listed(names: list[str], most: int = 12) -> str:
+LISTED = 12  # names that a message shows
+
+
+def _listed(names: list[str]) -> str:
     """The names, or the first of them and how many more."""
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+    shown = ", ".join(names[:LISTED])
+    return shown if len(names) <= LISTED else f"{shown} and {len(names) - LISTED} more"

@@ -40,7 +40,7 @@ def as_graph(model: onnx.ModelProto) -> onnx_ir.Model:
     common.RemoveInitializersFromInputsPass()(graph)
     common.LiftSubgraphInitializersToMainGraphPass()(graph)
     common.InlinePass()(graph)
-    plain_(graph)
+    plain_(graph, rename=False)  # errors name the nodes as their author does
     _unshare_(graph.graph)
     return graph
 

@@ -40,6 +40,10 @@ class Teacher:
         self._features = Features(self._teacher, student) if options.features else None
         self.taught = False
 
+    def __deepcopy__(self, _: object) -> "Teacher":
+        """Itself: a copy of the student brings the hook along, not a teacher or a graph of its own."""
+        return self
+
     def close(self) -> None:
         """Stop watching the student."""
         self._handle.remove()
@@ -54,6 +58,8 @@ class Teacher:
         """
         seen, self._seen = self._seen, None
         if seen is None or not (self._features or _floats(seen[2])):
+            if self._features:
+                self._features.forget()
             return loss
         args, kwargs, output = seen
         with torch.no_grad():

@@ -32,10 +32,19 @@ class Features:
                 watched = network.get_submodule(name)
                 self._handles.append(watched.register_forward_hook(partial(self._note, who, name)))
 
+    def __deepcopy__(self, _: object) -> "Features":
+        """Itself, as the copy's teacher would be."""
+        return self
+
     def close(self) -> None:
         """Stop watching."""
         for handle in self._handles:
             handle.remove()
+
+    def forget(self) -> None:
+        """Let go of what was answered, and of the graphs behind it."""
+        for answers in self._answers.values():
+            answers.clear()
 
     def distance(self, answer: object) -> Tensor | None:
         """Mean over the blocks of the mean squared error, in units of the teacher's variance; a scalar.
@@ -50,8 +59,7 @@ class Features:
             variance = wanted.var() if own.shape == wanted.shape and wanted.numel() > 1 else 0
             if variance > 0:
                 apart.append(F.mse_loss(own, wanted) / variance)
-        for answers in self._answers.values():
-            answers.clear()
+        self.forget()
         return torch.stack(apart).mean() if apart else None
 
     def _pairs(self, answer: object) -> Iterator[tuple[Tensor, Tensor]]:

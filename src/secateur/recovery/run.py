@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from secateur.core.blame import users_code
+from secateur.core.blame import check_reached, users_code
 from secateur.core.masks import Masks
 from secateur.core.task import Calibration, Metric, Task
 from secateur.errors import NumericalError, TaskError
@@ -106,6 +106,8 @@ class Run:
         loss = self._loss(next(self.batches))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        if not self.step:
+            check_reached(any(p.grad is not None for p in self.constraint.parameters()))
         self.constraint.before_step()
         self.optimizer.step()
         self.step += 1
@@ -127,6 +129,7 @@ class Run:
                 f"loss() answered {shape}. Expected a tensor with one value, to minimise: "
                 "take the mean over the batch."
             )
+        check_reached(loss.requires_grad)
         if self.teacher:
             loss = self.teacher.mixed(loss)
         value = float(loss.detach())

@@ -108,12 +108,14 @@ def _last_of_shortest(trials: _Trials, groups: Sequence[Group], reason: str) -> 
 
 
 def _half(group: Group, number: int) -> Tensor:
-    """(units,) half of them, at random, but a little fewer in every other group of many.
+    """(units,) about half of them, at random, but not the same part of every group.
 
-    Groups that happen to be equally wide must not stay so: an attribute would fit the wrong one. The first
-    and the last unit are among them: without these, code that takes channels by number takes others.
+    Groups that happen to be equally wide must not stay so: an attribute would fit the wrong one. Nor may all
+    shrink alike: `reshape(b, n, heads, width // heads)` would hold, and for no other cut. The first and the
+    last unit are among them: without these, code that takes channels by number takes others.
     """
-    count = max(1, group.units // 2 - (number % 3 if group.units >= 8 else 0))
+    fewer = 1 + number % 3 if group.units >= 8 else number % 2
+    count = max(1, group.units // 2 - fewer)
     order = torch.rand(group.units, generator=torch.Generator().manual_seed(number))
     order[0], order[-1] = 2, 1
     gone = torch.zeros(group.units, dtype=torch.bool)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
+from torch.nn.utils.prune import BasePruningMethod
 
 from secateur.core.copies import first_difference, unwrapped
 from secateur.core.groups import Group, another
@@ -75,6 +76,8 @@ def computed(model: nn.Module, tensor: str) -> str:
         remedy = "torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight')"
     elif {"WeightNorm", "SpectralNorm"} & set(hooks):
         remedy = "torch.nn.utils.remove_weight_norm(layer) or remove_spectral_norm(layer)"
+    elif any(isinstance(hook, BasePruningMethod) for hook in module._forward_pre_hooks.values()):
+        remedy = "torch.nn.utils.prune.remove(layer, 'weight')"
     else:
         return ""
     return (
