@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -144,3 +145,13 @@ def test_the_network_does_not_share_memory_with_the_file(tmp_path: Path) -> None
     other = nn.Linear(3, 2)
     load_weights_(other, path)
     assert not np.any(other.weight.detach().numpy() == 7.0)
+
+
+def test_weights_that_lie_beside_an_onnx_file(trained: nn.Module, tmp_path: Path) -> None:
+    path = written(trained, tmp_path / "model.onnx")
+    onnx.save(onnx.load(path), path, save_as_external_data=True, location="model.data", size_threshold=0)
+    other = make_model().eval()
+    load_weights_(other, path)
+    assert torch.equal(other.state_dict()["5.weight"], trained.state_dict()["5.weight"])
+    (tmp_path / "model.data").unlink()
+    assert "cannot be read" in str(refused(make_model(), path))

@@ -57,7 +57,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             from safetensors.numpy import load_file
 
             return dict(load_file(path))
-        return _initializers(onnx_bytes(path) if path.suffix == ".sct" else path.read_bytes())
+        return _initializers(path)
     except ArtifactError:
         raise
     except Exception as error:  # safetensors and protobuf have exceptions of their own
@@ -66,7 +66,9 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         ) from error
 
 
-def _initializers(onnx: bytes) -> dict[str, np.ndarray]:
-    from onnx import load_from_string, numpy_helper
+def _initializers(path: Path) -> dict[str, np.ndarray]:
+    """Of a `.sct`, or of an `.onnx` with those that lie in files beside it."""
+    import onnx
 
-    return {t.name: numpy_helper.to_array(t) for t in load_from_string(onnx).graph.initializer}
+    model = onnx.load_from_string(onnx_bytes(path)) if path.suffix == ".sct" else onnx.load(path)
+    return {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer}

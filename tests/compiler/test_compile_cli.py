@@ -24,7 +24,7 @@ def test_a_folder_that_builds_and_answers_as_onnx_runtime(model: Path, tmp_path:
     answer = secateur("compile", model, "--out", out, "--check", "--threads", "2", "--json")
     assert answer.code == 0, answer.err
     found = json.loads(answer.out)
-    assert found["relative_difference"] < 1e-4
+    assert max(found["relative_difference"], found["relative_difference_plain"]) < 1e-4
     assert found["ram_bytes"] == found["arena"] + found["inputs"] + found["outputs"]
     assert found["flash_bytes"] == found["weights"] + found["code"]
     names = {path.name for path in out.iterdir()}
@@ -46,6 +46,20 @@ def test_a_network_that_answers_wrongly_is_not_written(
     assert answer.code == 2
     assert "differ from ONNX Runtime's by 0.001 of the largest output. Expected at most 0.0001" in answer.err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [((0.0, 0.001), "not those of its plain kernels"), ((0.001, 0.0), "the network's plain kernels differ")],
+)
+def test_an_error_tells_whether_a_kernel_is_at_fault(
+    wrong: tuple[float, float], said: str, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = iter(wrong)  # of the plain kernels, then of the fast ones
+    monkeypatch.setattr("secateur.compiler.check.difference", lambda *_: next(found))
+    answer = secateur("compile", model, "--out", tmp_path / "c", "--check")
+    assert answer.code == 2
+    assert said in answer.err
 
 
 def test_cmake_builds_it(model: Path, tmp_path: Path) -> None:

@@ -11,6 +11,9 @@ import pytest
 from onnx import TensorProto, helper
 
 import secateur
+from secateur.compiler import CompiledModel, sources_of
+from secateur.compiler.build import build
+from secateur.compiler.targets import target_of
 
 CLOSE = 1e-5
 
@@ -115,6 +118,17 @@ LAYERS = {
 def test_as_onnx_runtime(name: str) -> None:
     wanted, got, _ = both(LAYERS[name])
     assert got.shape == wanted.shape
+    assert np.abs(got - wanted).max() <= CLOSE * max(1.0, float(np.abs(wanted).max()))
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_plain_kernel_answers_the_same(name: str) -> None:
+    model, x = model_of(LAYERS[name])
+    target = target_of("native")
+    sources = sources_of(onnx_ir.from_proto(model), target, {}, plain=True)
+    assert b"conv_reference(p," in sources.files["model.c"]
+    assert "kernels/conv_tiles.h" not in sources.files
+    got, (wanted, *_) = CompiledModel(build(sources, target), sources)(x), both(LAYERS[name])
     assert np.abs(got - wanted).max() <= CLOSE * max(1.0, float(np.abs(wanted).max()))
 
 

@@ -96,6 +96,17 @@ def test_processors_without_vectors(density: float, wanted: str) -> None:
     assert agrees(compiled, weight, 3)
 
 
+def test_plain_kernels_answer_the_same() -> None:
+    target, weight = target_of("native"), sparse(21, 30)
+    x, body = numbers(3, 30), "p = Gemm<transB=1, alpha=0.5, beta=2.0>(x, w, b)\ny = MatMul(v, p)"
+    constants = {"w": weight, "b": numbers(21), "v": numbers(4, 3)}
+    sources = secateur.compiler.sources_of(graph(body, x, **constants), target, {}, plain=True)
+    assert sources.files["model.c"].count(b"matmul_reference(p,") == 2
+    answer = CompiledModel(build(sources, target), sources)(x)
+    wanted = constants["v"] @ (0.5 * x @ weight.T + 2 * constants["b"])
+    np.testing.assert_allclose(answer, wanted, rtol=1e-4, atol=1e-5)
+
+
 def test_threads_change_nothing() -> None:
     x, body = numbers(9, 130), "p = MatMul(x, a)\nq = MatMul(p, b)\ny = MatMul(q, c)"
     weights = {"a": sparse(300, 130).T, "b": sparse(96, 300, block=16).T, "c": numbers(96, 40)}

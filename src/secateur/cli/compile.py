@@ -79,16 +79,20 @@ def command(
     check_free(out, overwrite=overwrite)
     costs = read_costs(costs_file) if costs_file else None
     sources = sources_of(read_graph(model), target, sizes, threads, costs)
-    checked = {"relative_difference": _checked(sources, target, model, sizes)} if check else {}
+    checked = _checked(sources, target, model, sizes) if check else {}
     memory = write_folder(sources, target, out, Limits(max_ram, max_flash))
     show(facts(sources, memory, target, out) | checked, as_json)
 
 
-def _checked(sources: "Sources", target: "Target", model: Path, sizes: dict[str, list[int]]) -> float:
-    """How far its answers are from ONNX Runtime's on random inputs, if that is rounding.
+def _checked(
+    sources: "Sources", target: "Target", model: Path, sizes: dict[str, list[int]]
+) -> dict[str, float]:
+    """How far its answers, and those of plain kernels, are from ONNX Runtime's on random inputs.
 
-    The file is read again, as compiling changes the graph.
+    Where the plain ones are wrong, too, the fault is not in a kernel. The file is read again each time, as
+    compiling changes the graph.
     """
+    from secateur.compiler import sources_of
     from secateur.compiler.build import build
     from secateur.compiler.check import checked
     from secateur.compiler.compiled import CompiledModel
@@ -96,4 +100,12 @@ def _checked(sources: "Sources", target: "Target", model: Path, sizes: dict[str,
     from secateur.network_file.read import read_graph
 
     graph = read_graph(model)
-    return checked(CompiledModel(build(sources, target), sources), graph, example_inputs(graph, sizes))
+    inputs = example_inputs(graph, sizes)
+    plain = sources_of(read_graph(model), target, sizes, plain=True)
+    return {
+        name: checked(CompiledModel(build(files, target), files), graph, inputs, by)
+        for name, files, by in (
+            ("relative_difference_plain", plain, "the network's plain kernels"),
+            ("relative_difference", sources, "the compiled network, but not those of its plain kernels,"),
+        )
+    }

@@ -12,19 +12,18 @@ from secateur.compiler.compiled import CompiledModel
 from secateur.compiler.costs import Costs
 from secateur.compiler.costs_file import costs_of, read_costs
 from secateur.compiler.emit import Sources, emit
+from secateur.compiler.kernels import KERNELS
+from secateur.compiler.kernels.plain import PLAIN
 from secateur.compiler.passes import PASSES
 from secateur.compiler.program import lower
 from secateur.compiler.shapes import fix_shapes_, pitches
 from secateur.compiler.targets import Target, target_of
-from secateur.errors import CompileError
 from secateur.network_file.read import read_graph
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 __all__ = ["CompiledModel", "Sources", "compile", "sources_of"]
-
-THREADS = 256  # that a call can have
 
 
 def compile(  # noqa: A001 - what everyone calls it
@@ -62,15 +61,29 @@ def sources_of(
     shapes: Mapping[str, Sequence[int]],
     threads: int = 1,
     costs: Costs | None = None,
+    *,
+    plain: bool = False,
 ) -> Sources:
-    """The C files of a graph, which is changed on the way."""
-    if not isinstance(threads, int) or not 1 <= threads <= THREADS:
-        raise CompileError(f"threads = {threads!r}. Expected a whole number from 1 to {THREADS}.")
+    """The C files of a graph, which is changed on the way.
+
+    Args:
+        graph: as it was read.
+        target: which processor it is for.
+        shapes: as of `compile`.
+        threads: as of `compile`.
+        costs: of work on the target; those that are known of it where nothing is said.
+        plain: whether products and convolutions are computed the plain way, which others are checked by.
+
+    Raises:
+        CompileError: as of `compile`.
+    """
     fix_shapes_(graph, shapes)
     examples = split_(graph)
     for change_ in PASSES:
         change_(graph)
-    return emit(lower(graph, pitches(graph, target)), target, costs or costs_of(target), threads, examples)
+    program = lower(graph, pitches(graph, target))
+    kernels = {**KERNELS, **PLAIN} if plain else KERNELS
+    return emit(program, target, costs or costs_of(target), threads, examples, kernels)
 
 
 def _graph(model: Any, example_inputs: "tuple[Tensor, ...] | None") -> onnx_ir.Model:

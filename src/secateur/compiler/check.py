@@ -15,8 +15,19 @@ TOLERANCE = 1e-4  # of single precision, for a whole network
 GRID_TOLERANCE = 0.02  # of int8 networks: what lies between two points of a grid may be rounded either way
 
 
-def checked(compiled: CompiledModel, graph: onnx_ir.Model, inputs: Sequence[NDArray[Any]]) -> float:
+def checked(
+    compiled: CompiledModel,
+    graph: onnx_ir.Model,
+    inputs: Sequence[NDArray[Any]],
+    by: str = "the compiled network",
+) -> float:
     """The `difference`, where it is no more than rounding.
+
+    Args:
+        compiled: from the same network as the graph.
+        graph: as it was read, which ONNX Runtime runs.
+        inputs: for both.
+        by: whose answers they are, for the error.
 
     Raises:
         CompileError: it is more.
@@ -24,7 +35,7 @@ def checked(compiled: CompiledModel, graph: onnx_ir.Model, inputs: Sequence[NDAr
     found, most = difference(compiled, graph, inputs), tolerance(graph)
     if not found <= most:
         raise CompileError(
-            f"The compiled network's answers differ from ONNX Runtime's by {found:.2g} of the largest "
+            f"The answers of {by} differ from ONNX Runtime's by {found:.2g} of the largest "
             f"output. Expected at most {most:g}, which is rounding, so it is neither written nor timed. This "
             "is a fault of secateur or of the C compiler: try another one (CC=clang), run the network in "
             "ONNX Runtime, and please report it with its operators and shapes."

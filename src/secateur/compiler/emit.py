@@ -82,8 +82,8 @@ def emit(
         CompileError: an operator is not known, or is used in a way that its kernel does not know; or threads
             are asked for where there are none, or too few or too many.
     """
-    if not 1 <= threads <= MOST_THREADS:
-        raise CompileError(f"threads = {threads}. Expected 1 to {MOST_THREADS}.")
+    if not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
+        raise CompileError(f"threads = {threads}. Expected a whole number from 1 to {MOST_THREADS}.")
     if threads > 1 and not target.hosted:
         raise CompileError(
             f"The target {target.name} has no operating system, and so no threads: {threads} were asked for. "

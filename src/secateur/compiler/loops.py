@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from secateur.compiler.program import Tensor
 from secateur.errors import CompileError
 
@@ -108,8 +106,3 @@ def flat(tensors: Sequence[Tensor]) -> int | None:
     first = tensors[0]
     alike = all(t.shape == first.shape and t.pitch == first.pitch for t in tensors)
     return first.stored if alike else None
-
-
-def positions(shape: Sequence[int]) -> int:
-    """Number of elements."""
-    return int(np.prod(shape, dtype=np.int64))

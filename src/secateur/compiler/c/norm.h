@@ -3,7 +3,7 @@
 #define SECATEUR_NORM_H
 #include "rows.h"
 
-/* Each row of n; scale and bias are one for each element, or NULL; so are mean and inverse, which are answers. */
+/* Each row of n; scale and bias are one for each element, bias or NULL; so are mean and inverse, which are answers. */
 KERNEL void normalize_rows(part_t p, const float *x, const float *scale, const float *bias, float *y, float *mean,
                            float *inverse, int rows, int n, int centered, float epsilon) {
     SHARE(rows, lo, hi);

@@ -76,7 +76,7 @@ def _mod(op: Op, x: list[str]) -> str:
 
 
 def _pow(op: Op, x: list[str]) -> str:
-    """Any shapes that broadcast; every type, computed in float32."""
+    """Any shapes that broadcast; every type; integers are computed in double precision."""
     power = op.input(1).array
     if power is not None and power.size == 1 and float(power.reshape(-1)[0]) in (2.0, 3.0):
         return " * ".join([x[0]] * int(power.reshape(-1)[0]))

@@ -13,12 +13,12 @@ from secateur.compiler.program import Op, Tensor
 
 def gemm(code: Code) -> None:
     """All attributes; every input constant or computed; any number of axes in front of those of the first."""
-    _multiply(code, _gemm(code.op))
+    _multiply(code, gemm_product(code.op))
 
 
 def matmul(code: Code) -> None:
     """Any number of axes, with broadcasting; either side constant or computed."""
-    _multiply(code, _matmul(code.op))
+    _multiply(code, matmul_product(code.op))
 
 
 def _multiply(code: Code, product: Product) -> None:
@@ -73,7 +73,8 @@ def _scaled(array: Floats, factor: float) -> Floats:
     return np.ascontiguousarray(array if factor == 1 else array * np.float32(factor))
 
 
-def _gemm(op: Op) -> Product:
+def gemm_product(op: Op) -> Product:
+    """What Gemm asks for."""
     a, b, c = op.input(0), op.input(1), op.optional(2)
     first, second = _matrix(a, "x0", op.get("transA", 0)), _matrix(b, "x1", op.get("transB", 0))
     inner, columns = b.shape[::-1] if op.get("transB", 0) else b.shape
@@ -92,7 +93,8 @@ def _matrix(tensor: Tensor, name: str, transposed: int) -> Side:
     return Side(name, (tensor.shape[-1], 1), array=array)
 
 
-def _matmul(op: Op) -> Product:
+def matmul_product(op: Op) -> Product:
+    """What MatMul asks for: one product where one matrix holds for the whole batch."""
     a, b, y = op.input(0), op.input(1), op.output
     inner = a.shape[-1]
     columns = b.shape[-1] if len(b.shape) > 1 else 1
