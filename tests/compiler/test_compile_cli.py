@@ -48,6 +48,57 @@ def test_a_network_that_answers_wrongly_is_not_written(
     assert not list(tmp_path.iterdir())
 
 
+TWO = """
+#include "first_model.h"
+#include "second_model.h"
+#include <stdio.h>
+
+static _Alignas(64) char arena[FIRST_MODEL_ARENA_BYTES + SECOND_MODEL_ARENA_BYTES + 64];
+static float x[FIRST_MODEL_INPUT_0_SIZE], y[FIRST_MODEL_OUTPUT_0_SIZE], z[SECOND_MODEL_OUTPUT_0_SIZE];
+
+int main(void) {
+    const void *inputs[] = {x};
+    void *first[] = {y}, *second[] = {z};
+    first_model_run(inputs, first, arena);
+    second_model_run(inputs, second, arena);
+    for (int i = 0; i < FIRST_MODEL_OUTPUT_0_SIZE; i++) printf("%d", y[i] == z[i]);
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("target", ["x86-64-v2", "x86-64-v3"])
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_two_networks_in_one_program(target: str, threads: str, model: Path, tmp_path: Path) -> None:
+    for prefix in ("first", "second"):
+        options = ("--prefix", prefix, "--target", target, "--threads", threads)
+        answer = secateur("compile", model, "--out", tmp_path / prefix, *options)
+        assert answer.code == 0, answer.err
+        assert f"call {prefix}_model_run" in answer.out
+    (tmp_path / "main.c").write_text(TWO)
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.16)\nproject(two C)\nadd_subdirectory(first)\n"
+        "add_subdirectory(second)\nadd_executable(two main.c)\n"
+        "target_link_libraries(two first_model second_model)\n"
+    )
+    for command in (("cmake", "-S", ".", "-B", "b"), ("cmake", "--build", "b")):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert run([tmp_path / "b" / "two"])[1] == "11111"
+    again = secateur("compile", model, "--out", tmp_path / "first", "--overwrite")
+    assert again.code == 0
+    assert {"model.c", "model.h"} <= {path.name for path in (tmp_path / "first").iterdir()}
+    assert not list((tmp_path / "first").glob("*first_model*"))
+
+
+@pytest.mark.parametrize("prefix", ["Key", "1st", "a-b", "a.b", "a b", "x" * 33, "../x"])
+def test_a_prefix_that_no_name_has(prefix: str, model: Path, tmp_path: Path) -> None:
+    answer = secateur("compile", model, "--out", tmp_path / "c", "--prefix", prefix)
+    assert answer.code == 2
+    assert "small letters, digits and _" in answer.err
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [((0.0, 0.001), "not those of its plain kernels"), ((0.001, 0.0), "the network's plain kernels differ")],

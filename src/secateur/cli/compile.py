@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Where the C goes."
 )
+@click.option(
+    "--prefix",
+    default="",
+    metavar="WORD",
+    help="WORD_model.h and WORD_model_run, so that several networks fit into one program.",
+)
 @click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="For one call.")
 @click.option(
     "--costs",
@@ -45,6 +51,7 @@ def command(
     model: Path,
     name: str,
     out: Path,
+    prefix: str,
     threads: int,
     costs_file: Path | None,
     sizes: dict[str, list[int]],
@@ -78,7 +85,7 @@ def command(
         )
     check_free(out, overwrite=overwrite)
     costs = read_costs(costs_file) if costs_file else None
-    sources = sources_of(read_graph(model), target, sizes, threads, costs)
+    sources = sources_of(read_graph(model), target, sizes, threads, costs, prefix=prefix)
     checked = _checked(sources, target, model, sizes) if check else {}
     memory = write_folder(sources, target, out, Limits(max_ram, max_flash))
     show(facts(sources, memory, target, out) | checked, as_json)

@@ -18,6 +18,7 @@ def facts(sources: "Sources", memory: "Sizes", target: "Target", out: Path) -> d
     """As JSON has them."""
     return {
         "folder": str(out),
+        "name": sources.name,
         "target": target.name,
         "hosted": target.hosted,
         "threads": sources.threads,
@@ -65,7 +66,7 @@ def _counted(count: int, what: str) -> str:
 
 
 def _next(found: dict[str, Any]) -> str:
-    folder = found["folder"]
+    folder, name = found["folder"], found["name"]
     if found["hosted"]:
-        return f"link {folder}/libmodel.so and call model_run, as {folder}/model.h says"
-    return f"add {folder}/model.c and weights.c to your build, and call model_run, as model.h says"
+        return f"link {folder}/lib{name}.so and call {name}_run, as {folder}/{name}.h says"
+    return f"add {folder}/{name}.c and weights.c to your build, and call {name}_run, as {name}.h says"

@@ -63,6 +63,7 @@ def sources_of(
     costs: Costs | None = None,
     *,
     plain: bool = False,
+    prefix: str = "",
 ) -> Sources:
     """The C files of a graph, which is changed on the way.
 
@@ -73,6 +74,7 @@ def sources_of(
         threads: as of `compile`.
         costs: of work on the target; those that are known of it where nothing is said.
         plain: whether products and convolutions are computed the plain way, which others are checked by.
+        prefix: of the names of files and symbols, so that several networks fit into one program.
 
     Raises:
         CompileError: as of `compile`.
@@ -83,7 +85,7 @@ def sources_of(
         change_(graph)
     program = lower(graph, pitches(graph, target))
     kernels = {**KERNELS, **PLAIN} if plain else KERNELS
-    return emit(program, target, costs or costs_of(target), threads, examples, kernels)
+    return emit(program, target, costs or costs_of(target), threads, examples, kernels, prefix)
 
 
 def _graph(model: Any, example_inputs: "tuple[Tensor, ...] | None") -> onnx_ir.Model:

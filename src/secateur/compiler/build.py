@@ -13,13 +13,18 @@ from secateur.compiler.cache import trim
 from secateur.compiler.emit import Sources
 from secateur.compiler.features import machine_features
 from secateur.compiler.files.dispatch import run_name, variants
+from secateur.compiler.files.names import prefixed
 from secateur.compiler.targets import Target
 from secateur.compiler.toolchain import Toolchain, toolchain
 from secateur.errors import CompileError, OutputError
 from secateur.files import cache_path
 
-LIBRARY = "libmodel.so"
 OBJECT = "model.o"
+
+
+def library_name(network: str) -> str:
+    """Of the shared library of a network of that name."""
+    return f"lib{network}.so"
 
 
 def build(sources: Sources, target: Target) -> Path:
@@ -35,7 +40,7 @@ def build(sources: Sources, target: Target) -> Path:
     tools = toolchain(target)
     commands = _commands(sources, target, tools)
     folder = cache_path("compiled") / _key([tools.version(), commands], sources)
-    built = folder / (LIBRARY if target.hosted else OBJECT)
+    built = folder / (library_name(sources.name) if target.hosted else OBJECT)
     try:
         with contextlib.suppress(OSError):  # it is not there, or may only be read
             os.utime(folder)  # what is used stays
@@ -87,7 +92,7 @@ def write(files: Mapping[str, bytes], folder: Path) -> None:
 
 def _commands(sources: Sources, target: Target, tools: Toolchain) -> list[list[str]]:
     """One for each object file, and one for the library where there is one."""
-    commands, objects = [], []
+    commands, objects, source = [], [], f"{sources.name}.c"
 
     def add(name: str, made_for: Target, *flags: str, source: str) -> None:
         commands.append([*tools.compile(made_for), *flags, "-c", source, "-o", name])
@@ -96,14 +101,15 @@ def _commands(sources: Sources, target: Target, tools: Toolchain) -> list[list[s
     if target.higher:
         for variant in variants(target):
             name = run_name(variant)
-            add(f"{name}.o", variant, f"-DMODEL_RUN={name}", source="model.c")
+            define = prefixed(f"MODEL_RUN={name}", sources.prefix)
+            add(f"{name}.o", variant, f"-D{define}", source=source)
         add("dispatch.o", target, source="dispatch.c")
     else:
-        add(OBJECT, target, source="model.c")
+        add(OBJECT, target, source=source)
     if not target.hosted:
         return commands
     add("weights.o", target, source="weights.c")
-    return [*commands, [*tools.link(target, sources.threads, objects), "-o", LIBRARY]]
+    return [*commands, [*tools.link(target, sources.threads, objects), "-o", library_name(sources.name)]]
 
 
 def run(command: list[str], folder: Path, sources: Sources) -> None:
@@ -130,11 +136,11 @@ def run(command: list[str], folder: Path, sources: Sources) -> None:
 
 
 def _origin(message: str, folder: Path, sources: Sources) -> str:
-    """Of the first error in model.c: the operator whose step it lies in."""
-    found = re.search(r"model\.c:(\d+):", message)
+    """Of the first error in the network's own C: the operator whose step it lies in."""
+    found = re.search(rf"{sources.name}\.c:(\d+):", message)
     if found is None:
         return ""
-    text = (folder / "model.c").read_text().splitlines()[: int(found[1])]
+    text = (folder / f"{sources.name}.c").read_text().splitlines()[: int(found[1])]
     steps = {step.function: step for step in sources.steps}
     for line in reversed(text):
         name = re.match(r"static void (step_\d+)\(", line)

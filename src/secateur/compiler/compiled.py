@@ -29,7 +29,7 @@ class CompiledModel:
     def __init__(self, library: Path, sources: Sources) -> None:
         self.library = library
         self.sources = sources
-        self._run = ctypes.CDLL(str(library)).model_run
+        self._run = getattr(ctypes.CDLL(str(library)), f"{sources.name}_run")
         self._run.argtypes = [ctypes.c_void_p] * 3
         self._run.restype = None
         room = np.zeros(sources.sizes.arena + ALIGNMENT, np.uint8)  # 0: what is read beyond an end is no NaN

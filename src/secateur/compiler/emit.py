@@ -11,6 +11,7 @@ from secateur.compiler.files.dispatch import dispatch
 from secateur.compiler.files.examples import arena_of_all
 from secateur.compiler.files.header import header
 from secateur.compiler.files.model import headers_of, model
+from secateur.compiler.files.names import all_prefixed, check_prefix, prefixed
 from secateur.compiler.files.sizes import Sizes
 from secateur.compiler.files.weights import weights_files
 from secateur.compiler.kernels import KERNELS, Kernel
@@ -50,6 +51,7 @@ class Sources:
         sizes: of its memory.
         threads: that share the work.
         steps: in their order.
+        prefix: of the names of files and symbols; empty where there is none.
     """
 
     files: Mapping[str, bytes]
@@ -58,6 +60,12 @@ class Sources:
     sizes: Sizes
     threads: int
     steps: tuple[Step, ...]
+    prefix: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of the network: what its files and symbols are called."""
+        return prefixed("model", self.prefix)
 
 
 def emit(
@@ -67,6 +75,7 @@ def emit(
     threads: int = 1,
     examples: int = 1,
     kernels: Mapping[str, Kernel] = KERNELS,
+    prefix: str = "",
 ) -> Sources:
     """Write every operator's step, and lay out memory and weights.
 
@@ -77,11 +86,13 @@ def emit(
         threads: that share the work: the examples, or else that of each step.
         examples: how often the program runs in a call, for one example of the inputs after the other.
         kernels: operator -> what writes its step.
+        prefix: of the names of files and symbols.
 
     Raises:
         CompileError: an operator is not known, or is used in a way that its kernel does not know; or threads
-            are asked for where there are none, or too few or too many.
+            are asked for where there are none, or too few or too many; or the prefix is no word.
     """
+    check_prefix(prefix)
     if not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
         raise CompileError(f"threads = {threads}. Expected a whole number from 1 to {MOST_THREADS}.")
     if threads > 1 and not target.hosted:
@@ -117,7 +128,8 @@ def emit(
         "sizes.json": sizes.to_json(),
     }
     steps = tuple(Step(f"step_{i}", c.op.kind, c.op.name, c.form) for i, c in enumerate(ran))
-    return Sources(files, whole.inputs, whole.outputs, sizes, threads, steps)
+    files = all_prefixed(files, prefix)
+    return Sources(files, whole.inputs, whole.outputs, sizes, threads, steps, prefix)
 
 
 def _batched(program: Program, examples: int) -> Program:

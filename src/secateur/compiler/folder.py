@@ -4,17 +4,17 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
-from secateur.compiler.build import LIBRARY, build
+from secateur.compiler.build import build, library_name
 from secateur.compiler.elf import stored_bytes
 from secateur.compiler.emit import Sources
+from secateur.compiler.files.header import MARK
 from secateur.compiler.files.sizes import Sizes
 from secateur.compiler.targets import Target
 from secateur.compiler.toolchain import toolchain
 from secateur.errors import CompileError, OutputError
 from secateur.files import write_folder_atomically
 
-MARKS = ("model.c", "model.h", "sizes.json")  # by which a folder is known as ours
-FILES = (*MARKS, "CMakeLists.txt", "dispatch.c", "weights.bin", "weights.c", LIBRARY)
+FILES = ("sizes.json", "CMakeLists.txt", "dispatch.c", "weights.bin", "weights.c")
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def check_free(out: Path, *, overwrite: bool) -> None:
     """
     if not (out.exists() or out.is_symlink()):
         return
-    ours = all((out / name).is_file() for name in MARKS)
+    ours = bool(_networks(out))
     if not ours and not (out.is_dir() and not any(out.iterdir())):
         raise OutputError(f"{out} is there, and secateur compile did not write it. Name another folder.")
     if ours and not overwrite:
@@ -56,18 +56,27 @@ def write_folder(sources: Sources, target: Target, out: Path, limits: Limits) ->
     if built is not None:
         content = built.read_bytes()
         if target.hosted:
-            files[LIBRARY] = content
+            files[library_name(sources.name)] = content
         sizes = replace(sizes, code=_code_bytes(content, sizes if target.hosted else None))
     _check(sizes, limits)
     files["sizes.json"] = sizes.to_json()
-    write_folder_atomically(out, files, _names())
+    write_folder_atomically(out, files, _names(out))
     return sizes
 
 
-def _names() -> list[str]:
-    """Of all files that any network may have."""
+def _networks(out: Path) -> list[str]:
+    """Names of those that were written there; by its first line a header is known as ours."""
+    if not (out / "sizes.json").is_file():
+        return []
+    headers = [path for path in out.glob("*.h") if path.with_suffix(".c").is_file()]
+    return [path.stem for path in headers if path.read_bytes().startswith(MARK.encode())]
+
+
+def _names(out: Path) -> list[str]:
+    """Of all files that an earlier network there may have."""
     kernels = resources.files("secateur.compiler") / "c"
-    return [*FILES, *(f"kernels/{file.name}" for file in kernels.iterdir())]
+    own = [file for name in _networks(out) for file in (f"{name}.c", f"{name}.h", library_name(name))]
+    return [*own, *FILES, *(f"kernels/{file.name}" for file in kernels.iterdir())]
 
 
 def _built(sources: Sources, target: Target, *, needed: bool) -> Path | None:

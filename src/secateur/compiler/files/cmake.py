@@ -19,9 +19,10 @@ def cmake(target: Target, threads: int, *, binary: bool) -> str:
     sources = ["weights.c"]
     if target.higher:
         text += [
-            _VARIANT.format(name=v.name, run=run_name(v), flags=" ".join(v.flags)) for v in variants(target)
+            _VARIANT.format(name=f"model-{v.name}", run=run_name(v), flags=" ".join(v.flags))
+            for v in variants(target)
         ]
-        sources += ["dispatch.c", *(f"$<TARGET_OBJECTS:{v.name}>" for v in variants(target))]
+        sources += ["dispatch.c", *(f"$<TARGET_OBJECTS:model-{v.name}>" for v in variants(target))]
     else:
         text.append(_FLAGS.format(flags=" ".join(target.flags)))
         sources.append("model.c")
@@ -59,7 +60,8 @@ add_compile_options(${{MODEL_FLAGS}})
 """
 
 _VARIANT = """add_library({name} OBJECT model.c)
-target_compile_options({name} PRIVATE {flags} -DMODEL_RUN={run})
+target_compile_options({name} PRIVATE {flags})
+target_compile_definitions({name} PRIVATE MODEL_RUN={run})
 """
 
 _BINARY = """set(WEIGHTS ${CMAKE_CURRENT_SOURCE_DIR}/weights.bin)

@@ -31,7 +31,12 @@ def _sizes(name: str, tensor: Tensor) -> list[str]:
     ]
 
 
-_TEXT = """/* A neural network, written by secateur {version}; do not edit. */
+MARK = "/* A neural network, written by secateur"
+"""How it begins."""
+
+_TEXT = (
+    MARK
+    + """ {version}; do not edit. */
 #ifndef SECATEUR_MODEL_H
 #define SECATEUR_MODEL_H
 
@@ -56,3 +61,4 @@ void model_run(const void *const inputs[], void *const outputs[], void *arena);
 
 #endif
 """
+)
