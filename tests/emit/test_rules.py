@@ -238,8 +238,8 @@ LAYERS: dict[str, tuple[str, dict[str, Any], list[str], str]] = {
         "BatchNormalization (x, factors, offsets, means, spreads)",
         {name: floats(1, 2, 3, 4) for name in ("factors", "offsets", "means", "spreads")},
         [
-            f"self.{name} = nn.Parameter(torch.zeros(4))"
-            for name in ("means", "spreads", "factors", "offsets")
+            *(f'self.register_buffer("{name}", torch.zeros(4))' for name in ("means", "spreads")),
+            *(f"self.{name} = nn.Parameter(torch.zeros(4))" for name in ("factors", "offsets")),
         ],
         "F.batch_norm(x, self.means, self.spreads, self.factors, self.offsets)",
     ),

@@ -42,6 +42,7 @@ class Attributes:
         self._root = tree.Branch()
         self._weights: dict[Path, Weight] = {}
         self._places: dict[str, Path] = {}  # initializer -> the tensor that it is
+        self._statistics: set[str] = set()  # initializers that were counted, not learned
 
     def layer(self, path: Path, code: Expr, weights: Mapping[str, Weight]) -> Path | None:
         """Let a layer be at `path`, with its weights by the names that it gives them.
@@ -55,12 +56,17 @@ class Attributes:
         """Likewise, at another path where that one is taken."""
         return next(found for each in _others(path) if (found := self.layer(each, code, weights)))
 
+    def is_statistic(self, initializer: str) -> None:
+        """Let it be a buffer, whatever its name: it was counted, not learned."""
+        self._statistics.add(initializer)
+
     def path_of(self, held: Held) -> Path:
         """Where an initializer is; it becomes an attribute of its own where no layer has it."""
         name = held.initializer
         if name not in self._places:
             array = self.initializers[name]
             learned = array.dtype.kind == "f" and not identifiers.computed(name)
+            learned = learned and name not in self._statistics
             kind: tree.Kind = "parameter" if learned else "buffer"
             code = _zeros(name, array)
             for path in _others(identifiers.tensor_path(name)):

@@ -27,6 +27,9 @@ def batch_norm(site: Site) -> Expr:
         path = module(site, path, code, weights, {"num_batches_tracked": Weight(np.zeros((), np.int64))})
         if path is not None:
             return layer(path, site.tensor(0))
+    for value in (site.value(3), site.value(4)):
+        if value is not None and value.name:
+            site.book.attributes.is_statistic(value.name)  # F.batch_norm has no gradient by it
     return call("F.batch_norm", *tensors(site, 0, 3, 4, 1, 2), **options)
 
 
