@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from secateur import (
+    Activation,
     Calibration,
     Fisher,
     Gates,
@@ -24,6 +25,29 @@ from secateur.errors import NumericalError, RecipeError, TaskError
 
 def data_of(*batches: Tensor) -> Calibration:
     return Calibration(lambda: list(batches), lambda model, x: model(x).sum())
+
+
+class Twice(nn.Module):
+    """Two layers that share a weight; the second sees other numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False)
+        self.second.weight = self.first.weight
+        self.first.weight.data = torch.eye(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.second(self.first(x) + torch.tensor([2.0, 0.0]))  # type: ignore[no-any-return]
+
+
+def test_layers_that_share_a_weight_count_with_all_their_inputs() -> None:
+    model = Twice()
+    weights, data = dict(model.named_parameters()), data_of(torch.tensor([[1.0, 4.0]]))
+    assert list(weights) == ["first.weight"]
+    scores = Wanda()(model, weights, data)["first.weight"]
+    torch.testing.assert_close(scores.diagonal(), torch.tensor([10.0, 32.0]).sqrt())  # 1 + 9, 16 + 16
+    scores = Activation()(model, weights, data)["first.weight"]
+    torch.testing.assert_close(scores.sum(1), torch.tensor([2.0, 4.0]))  # of 1 and 3, of 4 and 4
 
 
 def linear(weight: list[list[float]]) -> nn.Linear:

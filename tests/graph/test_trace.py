@@ -341,3 +341,9 @@ def test_a_parametrization_that_loses_zeros_is_refused_where_it_is_pruned() -> N
     assert list(prunable(model, skip=("1.*",))) == ["0.weight"]
     scaled = nn.utils.parametrizations.spectral_norm(nn.Linear(3, 4))
     assert list(prunable(scaled)) == ["parametrizations.weight.original"]
+
+
+@pytest.mark.parametrize(("given", "kind"), [((torch.ones(1, 3), None), "NoneType"), ({"x": 1}, "str")])
+def test_inputs_that_are_no_tensors_are_named(given: Any, kind: str) -> None:
+    with pytest.raises(ExportError, match=f"example_inputs holds {kind}. Expected a tuple of tensors"):
+        secateur.cuttable(nn.Linear(3, 2), given)

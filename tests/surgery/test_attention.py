@@ -7,7 +7,7 @@ from coupled import stir
 from torch import Tensor, nn
 
 from secateur.core.groups import Group, Member
-from secateur.surgery import cut, masks_without
+from secateur.surgery import cut, cuttable, masks_without
 from secateur.surgery.attention import FewerHeads
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -120,3 +120,65 @@ def test_a_cut_attention_learns_and_can_be_copied() -> None:
     model(Q).sum().backward()
     assert all(p.grad is not None and p.grad.shape == p.shape for p in model.parameters())
     assert torch.equal(copy.deepcopy(model).eval()(Q), model.eval()(Q))
+
+
+class Reader(nn.Module):
+    """An encoder that does not look at padding, as PyTorch's own examples write it."""
+
+    def __init__(self, masks: bool) -> None:
+        super().__init__()
+        self.masks = masks
+        self.table = nn.Embedding(20, 16)
+        layer = nn.TransformerEncoderLayer(16, 4, 24, batch_first=True)
+        self.encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.classes = nn.Linear(16, 3)
+
+    def forward(self, tokens: Tensor) -> Any:
+        padding = tokens == 0 if self.masks else None
+        return self.classes(self.encoder(self.table(tokens), src_key_padding_mask=padding)[:, 0])
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+@pytest.mark.parametrize("masks", [False, True])
+def test_heads_are_found_in_any_batch_and_behind_a_mask(batch: int, masks: bool) -> None:
+    """PyTorch lays heads and batch into one axis, and repeats the mask for every head."""
+    model: Any = stir(Reader(masks)).eval()
+    tokens = torch.randint(1, 20, (batch, 6), generator=torch.Generator().manual_seed(0))
+    tokens[-1, 4:] = 0
+    structure = cuttable(model, (tokens,))
+    heads = [group for group in structure.groups if group.kind == "heads"]
+    assert [(group.name.rpartition(".")[0], group.units) for group in heads] == [
+        (f"encoder.layers.{i}.self_attn", 4) for i in range(2)
+    ]
+    gone = {group.name: torch.tensor([True, False, i == 1, False]) for i, group in enumerate(heads)}
+    done = cut(model, masks_without(heads, gone), heads, example_inputs=(tokens,))
+    assert done.certificate.relative < 1e-5
+    assert [layer.self_attn.num_heads for layer in model.encoder.layers] == [3, 2]
+    more = torch.randint(0, 20, (5, 9), generator=torch.Generator().manual_seed(1))
+    assert model(more).shape == (5, 3)
+
+
+class OneKey(nn.Module):
+    """All heads share one key and one value, which are repeated for each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.h = 4
+        self.q, self.kv, self.o = nn.Linear(16, 16), nn.Linear(16, 8), nn.Linear(16, 16)
+
+    def forward(self, x: Tensor) -> Any:
+        b, n, _ = x.shape
+        q = self.q(x).view(b, n, self.h, 4).transpose(1, 2)
+        k, v = self.kv(x).view(b, n, 1, 8).transpose(1, 2).expand(b, self.h, n, 8).chunk(2, -1)
+        y = (q @ k.transpose(-2, -1)).softmax(-1) @ v
+        return self.o(y.transpose(1, 2).reshape(b, n, -1))
+
+
+def test_heads_that_all_share_one_key_go_and_the_key_stays() -> None:
+    model: Any = stir(OneKey())
+    x = torch.randn(2, 5, 16, generator=torch.Generator().manual_seed(0))
+    (heads,) = (group for group in cuttable(model, (x,)).groups if group.kind == "heads")
+    assert {member.tensor for member in heads.members} == {"q.weight", "q.bias", "o.weight"}
+    masks = masks_without([heads], {heads.name: torch.tensor([True, False, False, False])})
+    assert cut(model, masks, [heads], example_inputs=(x,)).certificate.relative < 1e-5
+    assert model.h == 3

@@ -23,6 +23,13 @@ def owner(model: nn.Module, name: str) -> nn.Module:
     return model.get_submodule(name.rpartition(".")[0])
 
 
+def owners(model: nn.Module, name: str) -> list[nn.Module]:
+    """All modules that hold it under its last name: layers may share a weight."""
+    own = name.rpartition(".")[2]
+    parameter = owner(model, name)._parameters[own]
+    return [module for module in model.modules() if module._parameters.get(own) is parameter]
+
+
 def made(group: Group, model: nn.Module) -> Group:
     """The group without members that only read its channels; blocks, and where none makes them, as it is."""
 

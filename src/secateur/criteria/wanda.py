@@ -12,10 +12,11 @@ from secateur.core.precision import at_least_float32
 from secateur.core.protocols import Scores
 from secateur.core.task import Calibration
 from secateur.criteria.calibration import needed, watch
-from secateur.criteria.outputs import owner
+from secateur.criteria.outputs import owner, owners
 from secateur.errors import RecipeError
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+KNOWN = (nn.Linear, *CONVOLUTIONS)
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Wanda:
 
     The norm runs over all examples and positions: for a convolution, one per input channel. The paper
     ranks within each output row of a linear layer; here the pattern and the allocation decide that.
+    Where layers share a weight, all of their inputs count.
+
     Biases and normalisation weights multiply no feature of their own and score zero.
     """
 
@@ -49,19 +52,17 @@ class Wanda:
 
 def _owners(model: nn.Module, names: Iterable[str]) -> dict[str, nn.Module]:
     """The linear layer or convolution that each weight belongs to."""
-    owners = {name: owner(model, name) for name in names}
+    found = {name: owner(model, name) for name in names}
     unknown = [
-        name
-        for name, module in owners.items()
-        if not (name.endswith("weight") and isinstance(module, (nn.Linear, *CONVOLUTIONS)))
+        name for name, module in found.items() if not (name.endswith("weight") and isinstance(module, KNOWN))
     ]
     if unknown:
-        kinds = ", ".join(sorted({type(owners[name]).__name__ for name in unknown}))
+        kinds = ", ".join(sorted({type(found[name]).__name__ for name in unknown}))
         raise RecipeError(
             f"The criterion 'wanda' cannot see the inputs of {', '.join(unknown)}, of {kinds}; it knows "
             f"Linear and Conv. Leave them out with skip = {unknown}, or choose 'magnitude' or 'taylor'."
         )
-    return owners
+    return found
 
 
 def _input_squares(model: nn.Module, layers: Mapping[str, nn.Module], data: Calibration) -> dict[str, Tensor]:
@@ -79,7 +80,8 @@ def _input_squares(model: nn.Module, layers: Mapping[str, nn.Module], data: Cali
 
         return module.register_forward_pre_hook(hook, with_kwargs=True)
 
-    watch(model, data, [watched(name, module) for name, module in layers.items()])
+    sharing = ((name, module) for name in layers for module in owners(model, name))
+    watch(model, data, [watched(name, module) for name, module in sharing if isinstance(module, KNOWN)])
     unseen = [name for name in layers if name not in squares]
     if unseen:
         raise RecipeError(

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 
 from secateur.graph.facts import Facts
-from secateur.graph.relations import Axis, Fixed, Map, Positions, Product, Same
+from secateur.graph.relations import Axis, Fixed, Map, Positions, Product, Repeated, Same
 from secateur.graph.space import Space
 
 ONE_UNIT = "all of its positions can only go together, and one unit must stay"
@@ -41,7 +41,7 @@ def _facts(found: Facts) -> Iterator[tuple[Axis, str]]:
     """The first that was said of an axis counts."""
     first: dict[Axis, str] = {}
     for r in found.relations:
-        if isinstance(r, Fixed):
+        if isinstance(r, (Fixed, Repeated)):
             first.setdefault(r.axis, r.reason)
         elif isinstance(r, Map):
             for axis in (r.a, r.b):
@@ -65,7 +65,8 @@ def _choices(found: Facts, space: Space) -> Iterator[tuple[Axis, str]]:
 def _follows(found: Facts, space: Space) -> dict[Axis, list[Axis]]:
     """Axis -> those that cannot go because it cannot."""
     follows: dict[Axis, list[Axis]] = {}
-    never = {space.classes.find(r.axis) for r in found.relations if isinstance(r, Fixed)}
+    said = {space.classes.find(r.axis) for r in found.relations if isinstance(r, (Fixed, Repeated))}
+    never = said & space.fixed
     for r in found.relations:
         if isinstance(r, (Same, Map)):
             follows.setdefault(r.a, []).append(r.b)

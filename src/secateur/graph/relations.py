@@ -57,13 +57,21 @@ class Fixed:
 
 
 @dataclass(frozen=True)
+class Repeated:
+    """One position is repeated as often as the code says: none goes, but for heads that go anyway."""
+
+    axis: Axis
+    reason: str
+
+
+@dataclass(frozen=True)
 class Heads:
     """Two activations are multiplied separately for each position: of several factors, this one goes."""
 
     axis: Axis
 
 
-Relation: TypeAlias = Same | Map | Product | Fixed | Heads
+Relation: TypeAlias = Same | Map | Product | Fixed | Repeated | Heads
 
 
 def axes_of(relation: Relation) -> tuple[Axis, ...]:
@@ -72,7 +80,7 @@ def axes_of(relation: Relation) -> tuple[Axis, ...]:
         return relation.a, relation.b
     if isinstance(relation, Product):
         return relation.flat, *relation.factors
-    return (relation.axis,) if isinstance(relation, Fixed) else ()
+    return (relation.axis,) if isinstance(relation, (Fixed, Repeated)) else ()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from secateur.graph.components import Classes, connected
 from secateur.graph.facts import Facts
-from secateur.graph.relations import Axis, Fixed, Heads, Map, Positions, Product, Same
+from secateur.graph.relations import Axis, Fixed, Heads, Map, Positions, Product, Repeated, Same
 
 
 class Space:
@@ -31,6 +31,7 @@ class Space:
         for r in found.relations:
             if isinstance(r, Same):
                 self.classes.join(r.a, r.b)
+        self._join_factors(found)
         self.sizes = {self.classes.find(axis): size for axis, size in found.sizes.items()}
         self.fixed: set[Axis] = set()
         self.instead: dict[Axis, Axis] = {}
@@ -44,7 +45,9 @@ class Space:
             for axis in _touched(relation):
                 self._of.setdefault(axis, []).append(relation)
         self._open: dict[Axis, set[int]] = {}  # positions that no fixed class covers yet
+        self._repeated = {self.classes.find(r.axis) for r in found.relations if isinstance(r, Repeated)}
         self._fix(self.classes.find(r.axis) for r in found.relations if isinstance(r, Fixed))
+        self._fix(sorted(self._repeated - heads))
 
     def choose(self) -> None:
         """Of every product leave one factor that may lose positions.
@@ -67,6 +70,24 @@ class Space:
             np.concatenate([np.zeros(0, np.int64), *(labels[a] for a in self.separate & set(labels))])
         )
 
+    def _join_factors(self, found: Facts) -> None:
+        """Twice the product of the same axis, with factors of the same sizes, has twice the same factors.
+
+        So heads that lie in one axis with the batch, and are taken apart again, are the heads that they were.
+        """
+        products = [r for r in found.relations if isinstance(r, Product)]
+        joined = True
+        while joined:
+            joined = False
+            first: dict[tuple[Axis, tuple[int, ...]], Product] = {}
+            for product in products:
+                sizes = tuple(found.sizes[f] for f in product.factors)
+                known = first.setdefault((self.classes.find(product.flat), sizes), product)
+                for a, b in zip(known.factors, product.factors, strict=True):
+                    if self.classes.find(a) != self.classes.find(b):
+                        self.classes.join(a, b)
+                        joined = True
+
     def _with_factors(self, heads: set[Axis]) -> set[Axis]:
         """Where several heads share keys, the shared ones are a factor of all of them."""
         parts: dict[Axis, list[Axis]] = {}
@@ -80,9 +101,9 @@ class Space:
         return found
 
     def precedence(self, axis: Axis) -> tuple[bool, int]:
-        """Of several factors the highest goes."""
+        """Of several factors the highest goes; of heads that share keys, not the number that share them."""
         known = self.classes.find(axis)
-        return self.sizes[known] > 1 and known in self.separate, self.sizes[known]
+        return self.sizes[known] > 1 and known in self.separate - self._repeated, self.sizes[known]
 
     def free(self, product: Product) -> list[Axis]:
         """The factors that can lose positions."""

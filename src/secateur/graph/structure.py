@@ -1,6 +1,6 @@
 """What does a network's graph say of it: what can go, and what does it cost?"""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import onnx_ir
@@ -57,6 +57,7 @@ def structure_of(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Struct
     """
     if wrong := no_values(model.named_parameters()):
         raise ExportError(wrong)
+    _refuse_others(example_inputs)
     graph = trace(model, example_inputs, any_batch=False)
     values = look(graph, [TorchTensor(x.detach().cpu()).numpy() for x in example_inputs])  # bfloat16, too
     parameters = [name for name, _ in model.named_parameters(remove_duplicate=False)]
@@ -79,6 +80,16 @@ def structure_of(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Struct
         heads,
         inside(graph, {block.name for block in blocks}, {name: first[name] for name in parameters}),
     )
+
+
+def _refuse_others(example_inputs: Iterable[object]) -> None:
+    odd = [type(given).__name__ for given in example_inputs if not isinstance(given, Tensor)]
+    if odd:
+        raise ExportError(
+            f"example_inputs holds {', '.join(odd)}. Expected a tuple of tensors, the positional inputs of "
+            "one forward call. Leave out what has a default; for others, wrap the network in a module whose "
+            "forward takes tensors alone."
+        )
 
 
 def _blocks(

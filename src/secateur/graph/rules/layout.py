@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from secateur.graph.relations import Axis, Operator, Product, Relation, Rule, Same
+from secateur.graph.relations import Axis, Operator, Product, Relation, Repeated, Rule, Same
 
 
 def reshape(op: Operator) -> Iterator[Relation]:
@@ -77,7 +77,7 @@ def transpose(op: Operator) -> Iterator[Relation]:
 
 
 def expand(op: Operator) -> Iterator[Relation]:
-    """Axes of size 1 are repeated; how often is a constant of the network.
+    """Axes of size 1 are repeated; how often is a constant of the network, which may count heads: of a mask.
 
     Where what is repeated is a constant itself, such as the zeros that a recurrent layer starts from, its
     positions are alike, and fewer of them will do.
@@ -88,7 +88,7 @@ def expand(op: Operator) -> Iterator[Relation]:
         if i >= shift and op.shape(x)[i - shift] == size:
             yield from op.same((x, i - shift), (y, i))
         elif x not in op.constant:
-            yield from op.fix(y, [i], f"repeats {size} times")
+            yield Repeated((y, i), f"{op.described()} repeats {size} times")
 
 
 def tile(op: Operator) -> Iterator[Relation]:
