@@ -132,9 +132,3 @@ def test_a_copy_has_memory_of_its_own_and_a_pickle_is_refused(
     torch.testing.assert_close(other(x), network[0](x), rtol=0, atol=0)
     with pytest.raises(TypeError, match=r"Hand on the \.sct or \.onnx file"):
         pickle.dumps(other)
-
-
-@pytest.mark.parametrize("threads", [0, -1, 1.5, 257])
-def test_a_number_of_threads_that_is_none(threads: Any) -> None:
-    with pytest.raises(CompileError, match="Expected a whole number from 1 to 256"):
-        secateur.compile(nn.Linear(2, 2), example_inputs=(torch.zeros(1, 2),), threads=threads)

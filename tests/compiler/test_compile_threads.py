@@ -32,9 +32,9 @@ def test_answers_are_the_same_bits_for_any_number_of_threads(name: str) -> None:
             np.testing.assert_array_equal(compiled(*inputs), one)
 
 
-@pytest.mark.parametrize("threads", [0, -1, 257])
-def test_numbers_of_threads_that_mean_nothing_are_refused(threads: int) -> None:
-    with pytest.raises(CompileError, match=f"threads = {threads}. Expected 1 to 256"):
+@pytest.mark.parametrize("threads", [0, -1, 257, 1.5])
+def test_numbers_of_threads_that_mean_nothing_are_refused(threads: Any) -> None:
+    with pytest.raises(CompileError, match=f"threads = {threads}. Expected a whole number from 1 to 256"):
         compile_(graph("linear")[0], threads=threads)
 
 

@@ -42,12 +42,13 @@ def prunable(
                     f"{field} = {pattern!r} matches no weight of the network."
                     f"{did_you_mean(pattern, weights)} It has: {_listed(list(weights))}."
                 )
+    parts = _normed(model)
     chosen = {
         name: parameter
         for name, parameter in weights.items()
         if any(fnmatchcase(name, pattern) for pattern in only)
         and not any(fnmatchcase(name, pattern) for pattern in skip)
-        and (normed or not _is_normed(model, name))
+        and (normed or name not in parts)
     }
     if not chosen:
         raise RecipeError(
@@ -55,14 +56,14 @@ def prunable(
             f"weights with two or more axes are: {_listed(list(weights)) or 'none'}."
         )
     for name in chosen if normed else ():
-        if reason := _loses_zeros(model, name):
+        if reason := _loses_zeros(model, name, name in parts):
             raise RecipeError(f"{reason} Or leave it out: skip = [{name!r}].")
     return chosen
 
 
-def _loses_zeros(model: nn.Module, name: str) -> str:
+def _loses_zeros(model: nn.Module, name: str, part: bool) -> str:
     """Why zeros of a parameter are not the zeros of its layer's weight; "" where they are."""
-    if _is_normed(model, name):
+    if part:
         return (
             f"{name} is the length or the direction of a weight under weight_norm, and neither can be pruned "
             "alone. Fold them first: torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight'), or "
@@ -84,17 +85,17 @@ def _loses_zeros(model: nn.Module, name: str) -> str:
     return ""
 
 
-def _is_normed(model: nn.Module, name: str) -> bool:
-    """Is it one of the two that weight_norm, the newer or the older, makes of a weight?"""
-    layer, _, own = name.rpartition(".")
-    module = model.get_submodule(layer)
-    if isinstance(module, parametrize.ParametrizationList):
-        return own in ("original0", "original1")
-    stem = own[:-2]
-    hooks = module._forward_pre_hooks.values()
-    return own in (f"{stem}_g", f"{stem}_v") and any(
-        isinstance(hook, WeightNorm) and hook.name == stem for hook in hooks
-    )
+def _normed(model: nn.Module) -> set[str]:
+    """What weight_norm, the newer or the older, makes of a weight: the names of its length and direction."""
+    found = set()
+    for path, module in model.named_modules():
+        own: list[str] = []
+        if isinstance(module, parametrize.ParametrizationList):
+            own = ["original0", "original1"]
+        for hook in module._forward_pre_hooks.values():
+            own += [f"{hook.name}_g", f"{hook.name}_v"] if isinstance(hook, WeightNorm) else []
+        found |= {f"{path}.{name}".lstrip(".") for name in own}
+    return found
 
 
 def _passes_zeros(model: nn.Module, name: str) -> bool:
