@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from c_programs import run
 from compiled_nets import graph
+from torch import nn
 
 from secateur.compiler import CompiledModel, sources_of
 from secateur.compiler.build import build, write
@@ -16,12 +18,15 @@ from secateur.compiler.files.dispatch import run_name, variants
 from secateur.compiler.targets import TARGETS, X86, target_of
 from secateur.compiler.toolchain import toolchain
 from secateur.errors import CompileError
+from secateur.graph.trace import trace
 
 
+@pytest.mark.parametrize("even", [False, True], ids=["odd", "even"])  # rows that are whole vectors, or not
 @pytest.mark.parametrize("name", TARGETS)
-def test_every_target_compiles_without_a_warning(name: str, tmp_path: Path) -> None:
-    target = TARGETS[name]
-    sources = sources_of(graph("residual")[0], target, {})
+def test_every_target_compiles_without_a_warning(name: str, even: bool, tmp_path: Path) -> None:
+    target, net = TARGETS[name], nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 5, 1))
+    made = trace(net, (torch.ones(1, 3, 8, 8),), any_batch=False) if even else graph("residual")[0]
+    sources = sources_of(made, target, {})
     assert (b"-fPIC" in sources.files["CMakeLists.txt"]) == target.hosted  # firmware has one place
     try:
         tools = toolchain(target)
@@ -64,11 +69,6 @@ def test_one_library_holds_code_for_several_processors() -> None:
 
 
 def test_large_weights_are_a_file() -> None:
-    import torch
-    from torch import nn
-
-    from secateur.graph.trace import trace
-
     torch.manual_seed(0)
     x = torch.randn(1, 600)
     net = trace(nn.Linear(600, 500), (x,), any_batch=False)

@@ -63,11 +63,11 @@ INLINE void small_plane(const int outputs, const int pixels, const int stride, c
                         const uint16_t *steps, const float *w, int count, const float *b, const float *added, float *y,
                         int stored) {
     const window_t *g = &l->window;
+    const int whole = g->out_columns - g->out_columns % pixels;
     for (int r = 0; r < g->out_rows; r++, x += (ptrdiff_t)g->stride_rows * l->columns) {
-        int c = 0;
-        for (; c + pixels <= g->out_columns; c += pixels, y += pixels, added += added ? pixels : 0)
+        for (int c = 0; c < whole; c += pixels, y += pixels, added += added ? pixels : 0)
             small_sums(outputs, pixels, stride, l, x + c * stride, steps, w, count, b, added, y, stored);
-        for (; c < g->out_columns; c++, y++, added += added ? 1 : 0)
+        for (int c = whole; c < g->out_columns; c++, y++, added += added ? 1 : 0)
             small_sums(outputs, 1, stride, l, x + c * stride, steps, w, count, b, added, y, stored);
     }
 }
