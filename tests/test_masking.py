@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from secateur import Calibration, Channels, Masks, Recipe, Taylor, cuttable, find_masks
+from secateur import Calibration, Channels, GlobalRank, Masks, Recipe, Taylor, cut, cuttable, find_masks
 from secateur.errors import NumericalError, RecipeError, TaskError
 
 X = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
@@ -63,3 +63,34 @@ def test_batches_in_place_of_calibration_are_told() -> None:
 def test_a_network_without_values_is_refused(model: nn.Module) -> None:
     with pytest.raises(NumericalError, match="weight has no values yet"):
         find_masks(model, Recipe(sparsity=0.5))
+
+
+@pytest.mark.parametrize("per_cost", [False, True])
+def test_a_step_of_a_wide_group_does_not_go_far_past_the_goal(per_cost: bool) -> None:
+    """Eight channels of the second layer are a quarter of all multiply-adds; eight of another are fewer."""
+    torch.manual_seed(0)
+    layers = [
+        nn.Conv2d(3, 32, 3),
+        nn.ReLU(),
+        nn.Conv2d(32, 32, 3),
+        nn.ReLU(),
+        nn.Conv2d(32, 32, 3),
+        nn.ReLU(),
+    ]
+    model = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10)).eval()
+    structure = cuttable(model, (torch.randn(1, 3, 16, 16),))
+    recipe = Recipe(
+        sparsity=0.5,
+        measure="multiply_adds",
+        pattern=Channels(round_to=8, relative=False),
+        allocation=GlobalRank(per_cost=per_cost),
+    )
+    masks = find_masks(model, recipe, structure=structure)
+    masks.apply_(model)
+    cut(model, masks, structure.groups, example_inputs=(torch.randn(1, 3, 16, 16),))
+    widths = [3, *(layer.out_channels for layer in model if isinstance(layer, nn.Conv2d))]
+    assert all(width % 8 == 0 for width in widths[1:])
+    images = (14 * 14, 12 * 12, 10 * 10)
+    left = sum(n * a * b for n, a, b in zip(images, widths, widths[1:], strict=False))
+    whole = sum(n * a * 32 for n, a in zip(images, (3, 32, 32), strict=True))
+    assert 0.5 <= 1 - left / whole < 0.6

@@ -12,6 +12,7 @@ from secateur.graph.structure import Structure
 from secateur.graph.weights import prunable
 from secateur.masking.budget import Budget, Counts, budget_of
 from secateur.masking.free import most_units
+from secateur.masking.rounding import Rounding
 from secateur.recipe import Recipe
 
 
@@ -37,27 +38,16 @@ class CoupledPlan:
         """Units to remove from each group: the fewest that come to the sparsity, in steps of the rounding."""
         pattern = recipe.pattern
         assert isinstance(pattern, CoupledPattern), "only these have such a plan"
-
-        def rounded(group: ScoredGroup, wish: int) -> int:
-            return min(max(pattern.rounded(group.group, wish), group.least), group.most)
+        rounding = Rounding(pattern, scored, self.fraction, sparsity)
 
         def counts_of(remove: int) -> dict[str, int]:
-            wishes = recipe.allocation(scored, remove)
-            return {g.group.name: rounded(g, wishes[g.group.name]) for g in scored}
-
-        def reaches(counts: Counts) -> bool:
-            return self.fraction(counts) >= sparsity - 1e-9
+            return rounding.rounded(recipe.allocation(scored, remove))
 
         least = sum(g.least for g in scored)
         most = max(least, sum(g.most for g in scored) - self.stay)
-        counts = counts_of(_first(lambda remove: reaches(counts_of(remove)), least, most))
-        # Rounding moves many groups at once, and past the goal; those that lost most take a step back.
-        for g in sorted(scored, key=lambda g: _most_lost(g, counts[g.group.name]), reverse=True):
-            name = g.group.name
-            fewer = next((n for n in range(counts[name] - 1, -1, -1) if rounded(g, n) < counts[name]), None)
-            if fewer is not None and reaches(back := {**counts, name: rounded(g, fewer)}):
-                counts = back
-        return counts
+        enough = _first(lambda remove: rounding.reaches(counts_of(remove)), least, most)
+        counts = rounding.nearest(counts_of(max(least, enough - 1)), counts_of(enough))
+        return rounding.stepped_back(counts)
 
     def cost(self, group: Group) -> float:
         """What a unit of the whole network takes along of what is counted."""
@@ -125,11 +115,6 @@ def _allowed(group: Group, chosen: Mapping[str, object], barred: set[str]) -> bo
 def _most(group: Group, pattern: CoupledPattern, floor: float) -> int:
     """Of channels some stay; a block is a group of its own and goes whole."""
     return pattern.rounded(group, group.units if group.kind == "layers" else most_units(group.units, floor))
-
-
-def _most_lost(scored: ScoredGroup, count: int) -> tuple[float, float]:
-    """The fraction that a group loses; of blocks, the most important is first."""
-    return count / scored.group.units, float(scored.scores[0]) if scored.group.units == 1 else 0.0
 
 
 def _first(holds: Callable[[int], bool], low: int, high: int) -> int:
