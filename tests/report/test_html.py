@@ -194,6 +194,14 @@ def test_markup_in_names_is_shown_not_obeyed() -> None:
     assert "[bold red]not markup[/bold red]" in page.text
 
 
+def test_commands_in_sentences_are_set_as_code() -> None:
+    report = sample()
+    report["verdict"] = ["Compiled (`secateur compile`), <b>a</b> call `is` fast.", "One ` alone."]
+    page = render(report)
+    assert "Compiled (<code>secateur compile</code>), &lt;b&gt;a&lt;/b&gt; call <code>is</code> fast." in page
+    assert "One <code> alone.</code>" not in page
+
+
 @pytest.mark.parametrize(("count", "folds"), [(DRAWN, 0), (DRAWN + 1, 1), (120, 1)])
 def test_beyond_the_forty_largest_layers_are_folded_away(count: int, folds: int) -> None:
     report = with_layers(count)

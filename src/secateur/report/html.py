@@ -1,8 +1,10 @@
 """What did the run come to? The report as one page that needs nothing else."""
 
+import re
 from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from secateur.report import lines, rows, words
 from secateur.report.schema import Entry, Layer, Report, is_missing
@@ -87,6 +89,11 @@ def largest(layers: list[Layer]) -> tuple[list[Layer], list[Layer]]:
     )
 
 
+def _code(text: str) -> Markup:
+    """What stands between two backticks as code, all else as text."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("secateur", "report"),
@@ -95,6 +102,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["code"] = _code
     environment.tests["missing"] = is_missing
     environment.globals.update(words=words, rows=rows, lines=lines)
     return environment
