@@ -11,7 +11,7 @@ from secateur.core.precision import at_least_float32
 from secateur.core.protocols import Scores
 from secateur.core.task import Calibration
 from secateur.criteria.calibration import needed, watch
-from secateur.criteria.outputs import EMBEDDINGS, TRANSPOSED, owner, owners, spread, to_outputs
+from secateur.criteria.outputs import EMBEDDINGS, TRANSPOSED, holders, owner, spread, to_outputs
 from secateur.errors import RecipeError
 
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED, *EMBEDDINGS)
@@ -102,8 +102,7 @@ def _mean_outputs(model: nn.Module, parameters: Mapping[str, Tensor], data: Cali
 
         return module.register_forward_hook(hook)
 
-    sharing = ((name, module) for name in layers for module in owners(model, name))
-    watch(model, data, [watched(name, module) for name, module in sharing])
+    watch(model, data, [watched(name, module) for name, module in holders(model, layers)])
     uncalled = [name for name in layers if name not in called]
     if uncalled:
         raise RecipeError(

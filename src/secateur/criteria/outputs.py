@@ -6,6 +6,7 @@ so that their sum over what makes it gives the channel's score back. What only r
 channels.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import torch
@@ -23,11 +24,16 @@ def owner(model: nn.Module, name: str) -> nn.Module:
     return model.get_submodule(name.rpartition(".")[0])
 
 
-def owners(model: nn.Module, name: str) -> list[nn.Module]:
-    """All modules that hold it under its last name: layers may share a weight."""
-    own = name.rpartition(".")[2]
-    parameter = owner(model, name)._parameters[own]
-    return [module for module in model.modules() if module._parameters.get(own) is parameter]
+def holders(model: nn.Module, names: Iterable[str]) -> Iterator[tuple[str, nn.Module]]:
+    """Each with every module that holds it under its last name: layers may share a weight."""
+    wanted = {}
+    for name in names:
+        own = name.rpartition(".")[2]
+        wanted[own, id(owner(model, name)._parameters[own])] = name
+    for module in model.modules():
+        for own, parameter in module._parameters.items():
+            if (own, id(parameter)) in wanted:
+                yield wanted[own, id(parameter)], module
 
 
 def made(group: Group, model: nn.Module) -> Group:

@@ -12,7 +12,7 @@ from secateur.core.precision import at_least_float32
 from secateur.core.protocols import Scores
 from secateur.core.task import Calibration
 from secateur.criteria.calibration import needed, watch
-from secateur.criteria.outputs import owner, owners
+from secateur.criteria.outputs import holders, owner
 from secateur.errors import RecipeError
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -80,8 +80,8 @@ def _input_squares(model: nn.Module, layers: Mapping[str, nn.Module], data: Cali
 
         return module.register_forward_pre_hook(hook, with_kwargs=True)
 
-    sharing = ((name, module) for name in layers for module in owners(model, name))
-    watch(model, data, [watched(name, module) for name, module in sharing if isinstance(module, KNOWN)])
+    held = [(name, module) for name, module in holders(model, layers) if isinstance(module, KNOWN)]
+    watch(model, data, [watched(name, module) for name, module in held])
     unseen = [name for name in layers if name not in squares]
     if unseen:
         raise RecipeError(

@@ -44,7 +44,7 @@ def plain_(graph: "onnx_ir.Model", *, rename: bool = True) -> None:
         common.ClearMetadataAndDocStringPass(),
     ):
         clean(graph)
-    _name_nodes_(graph.graph, keep=not rename)
+    _name_nodes_(graph.graph, rename)
 
 
 def _write_out_shapes_(graph: "onnx_ir.Graph") -> None:
@@ -80,11 +80,11 @@ def _drop_wrong_biases_(graph: "onnx_ir.Graph") -> None:
             node.replace_input_with(2, None)
 
 
-def _name_nodes_(graph: "onnx_ir.Graph", *, keep: bool) -> None:
+def _name_nodes_(graph: "onnx_ir.Graph", rename: bool) -> None:
     """Give each node a name of its own, by which messages and ONNX Runtime's quantizer tell about it."""
     known: set[str | None] = {None, ""}
     for index, node in enumerate(graph):
-        name, number = node.name if keep else None, index
+        name, number = None if rename else node.name, index
         while name in known:
             name, number = f"{node.op_type}_{number}", number + len(graph)
         known.add(name)

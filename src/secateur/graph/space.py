@@ -103,7 +103,8 @@ class Space:
     def precedence(self, axis: Axis) -> tuple[bool, int]:
         """Of several factors the highest goes; of heads that share keys, not the number that share them."""
         known = self.classes.find(axis)
-        return self.sizes[known] > 1 and known in self.separate - self._repeated, self.sizes[known]
+        whole = known in self.separate and known not in self._repeated
+        return self.sizes[known] > 1 and whole, self.sizes[known]
 
     def free(self, product: Product) -> list[Axis]:
         """The factors that can lose positions."""

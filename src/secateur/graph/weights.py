@@ -11,6 +11,8 @@ from torch.nn.utils.weight_norm import WeightNorm
 
 from secateur.errors import NumericalError, RecipeError, did_you_mean
 
+LISTED = 12  # names that a message shows
+
 
 def prunable(
     model: nn.Module, only: Sequence[str] = ("*",), skip: Sequence[str] = (), *, normed: bool = True
@@ -144,9 +146,6 @@ def check_finite(model: nn.Module) -> None:
                 f"{name} holds {bad} NaN or infinite values of {tensor.numel()}. Expected finite "
                 "weights: load a checkpoint from before the training diverged."
             )
-
-
-LISTED = 12  # names that a message shows
 
 
 def _listed(names: list[str]) -> str:
